@@ -1,0 +1,34 @@
+/*
+ * The bundle: what `burrow run --platform qemu` hands to a PVH loader as its
+ * initial ramdisk. A header, then modules at page-aligned offsets. The kernel
+ * checks every offset and length against the size of the ramdisk.
+ */
+#ifndef ABI_BUNDLE_H
+#define ABI_BUNDLE_H
+
+#include "abi/boot_info.h"
+
+#define BUNDLE_MAGIC   0x656c646e7562ull
+#define BUNDLE_VERSION 1
+
+struct bundle_header {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t flags; /* enum boot_flags */
+	uint64_t wall_ns; /* CLOCK_REALTIME when the launcher started the loader */
+	uint8_t seed[64];
+	uint64_t strings; /* as in struct boot_info; offset from the header */
+	uint64_t strings_bytes;
+	uint32_t argument_count;
+	uint32_t environment_count;
+	uint8_t streams[4];
+	uint16_t tty_rows;
+	uint16_t tty_columns;
+	uint32_t module_count;
+	uint32_t reserved;
+	struct boot_module modules[BOOT_MAX_MODULES]; /* base: offset from the header */
+};
+
+_Static_assert(sizeof(struct bundle_header) == 128 + 8 * 24, "shared layout");
+
+#endif
