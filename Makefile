@@ -89,6 +89,69 @@ $(foreach test,$(UNIT_TESTS),$(eval $(call unit_test,$(test))))
 test-unit: $(patsubst %,$(BUILD)/test/%,$(UNIT_TESTS))
 	@scripts/run-unit-tests $(patsubst %,$(BUILD)/test/%,$(UNIT_TESTS))
 
+# ---- running, testing, measuring: docs/testing.md ----
+TEST_PROGRAMS := $(patsubst %,$(BUILD)/test/%,$(UNIT_TESTS))
+
+.PHONY: run test test-long test-native test-go test-tools bench bench-tools setup setup-build
+setup:
+	@scripts/setup
+
+setup-build:
+	@scripts/setup build
+
+run: setup-build
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/burrow run ./examples/hello
+
+test-tools:
+	@scripts/build-tools tests run gotest
+
+# Everything that fits in CI, on every platform that this machine can use.
+test: setup
+	@$(MAKE) --no-print-directory all test-tools $(TEST_PROGRAMS)
+	@build/tests/run $(TEST_FLAGS) $(TEST_PROGRAMS)
+
+test-long: setup
+	@$(MAKE) --no-print-directory all test-tools $(TEST_PROGRAMS)
+	@build/tests/run -long $(TEST_FLAGS) $(TEST_PROGRAMS)
+
+# The VM tests' programs as plain processes: tries the tests, not the kernel.
+test-native: test-tools
+	@build/tests/run -suites vm -platforms native $(TEST_FLAGS)
+
+# Go's own tests: make test-go, make test-go PKG=strings, PKG=test/chan
+test-go: setup
+	@$(MAKE) --no-print-directory all test-tools
+	@build/tests/gotest $(if $(PKG),-packages '$(PKG)') $(TEST_FLAGS)
+
+bench: setup-build
+	@$(MAKE) --no-print-directory all bench-tools
+	@build/tests/bench $(BENCH_FLAGS)
+
+bench-tools:
+	@scripts/build-tools bench bench
+
+# ---- static checks ----
+CHECKED_C = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
+.PHONY: check check-fast check-headers check-includes check-format check-clang check-tidy check-cppcheck
+check: check-fast check-tidy check-cppcheck
+check-fast: check-headers check-includes check-format check-clang
+	@echo "check: headers, includes, format and the clang build are right"
+
+check-headers:
+	@scripts/check-headers gcc -std=gnu17 -D_GNU_SOURCE $(filter -W%,$(WARNINGS)) -Wno-unused-function
+	@scripts/check-headers clang -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wundef -Wstrict-prototypes
+
+check-includes:
+	@scripts/check-includes
+
+check-format:
+	@for file in $(CHECKED_C); do clang-format --dry-run -Werror $$file 2>/dev/null || \
+		{ echo "check: run clang-format -i $$file" >&2; failed=1; }; done; [ -z "$$failed" ]
+
+check-clang:
+	@$(MAKE) --no-print-directory MODE=clang CC=clang objects
+
 .PHONY: clean
 clean:
 	rm -rf build

@@ -1,0 +1,3 @@
+module burrow/tests
+
+go 1.19

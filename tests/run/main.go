@@ -1,0 +1,102 @@
+// The test runner: unit tests, VM tests, differential tests and the quick part of
+// Go's own tests, each on every platform that this machine can use.
+//
+//	run [-suites unit,vm,diff,go] [-platforms native,kvm,qemu] [-run REGEXP] [-long] [-v] [UNIT-TEST...]
+//
+// Every failure prints a short diagnosis with the command that repeats it; what
+// was skipped is named and counted. The last line is "N passed, M failed, K skipped".
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"burrow/tests/machine"
+)
+
+type options struct {
+	root      string
+	platforms []machine.Platform
+	filter    *regexp.Regexp
+	long      bool
+	verbose   bool
+	jobs      int
+	unitTests []string
+}
+
+func main() {
+	suites := flag.String("suites", "unit,vm,diff,go", "which suites, separated by commas")
+	platforms := flag.String("platforms", "kvm,qemu", "which platforms, separated by commas; native tries the tests themselves")
+	filter := flag.String("run", "", "only tests whose name (vm/hello/default@kvm) matches this expression")
+	long := flag.Bool("long", false, "also the tests that take long")
+	verbose := flag.Bool("v", false, "name every test that passes")
+	jobs := flag.Int("jobs", 2, "how many tests run at once")
+	flag.Parse()
+
+	root, err := machine.Root()
+	if err != nil {
+		fatal(err)
+	}
+	opts := options{root: root, long: *long, verbose: *verbose, jobs: *jobs, unitTests: flag.Args()}
+	if opts.filter, err = regexp.Compile(*filter); err != nil {
+		fatal(err)
+	}
+	report := newReport(*verbose)
+	for _, name := range strings.Split(*platforms, ",") {
+		platform := machine.Platform(name)
+		if why := machine.Unusable(platform, root); why != "" {
+			report.note("platform %s: %s", platform, why)
+			report.skipMany("platform "+name, why)
+			continue
+		}
+		opts.platforms = append(opts.platforms, platform)
+	}
+
+	endOnInterrupt()
+	for _, suite := range strings.Split(*suites, ",") {
+		switch suite {
+		case "unit":
+			runUnit(opts, report)
+		case "vm":
+			err = runVM(opts, report)
+		case "diff":
+			err = runDiff(opts, report)
+		case "go":
+			err = runQuickConformance(opts, report)
+		default:
+			err = fmt.Errorf("no suite %q", suite)
+		}
+		if err != nil {
+			report.fail(suite, err.Error())
+			err = nil
+		}
+	}
+	os.Exit(report.close())
+}
+
+func fatal(err error) {
+	fmt.Fprintln(os.Stderr, "run:", err)
+	os.Exit(2)
+}
+
+// endOnInterrupt removes the scratch directory and leaves; the children have
+// process groups of their own and die with us (Pdeathsig).
+func endOnInterrupt() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		<-signals
+		os.Exit(130)
+	}()
+}
+
+// programDir is where the programs of a suite are built.
+func programDir(opts options, suite string) string {
+	return filepath.Join(opts.root, "build", "tests", suite)
+}

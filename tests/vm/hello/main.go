@@ -1,0 +1,8 @@
+// The smallest program.
+package main
+
+import "fmt"
+
+func main() {
+	fmt.Println("hello, world")
+}
