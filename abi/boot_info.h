@@ -119,7 +119,9 @@ struct boot_info {
 	uint64_t start_tsc;    /* TSC when the launcher was started, 0 if unknown */
 	uint8_t seed[64];      /* fresh randomness; the kernel wipes it */
 
-	uint64_t strings;      /* program's path, arguments, environment; each ends in NUL */
+	/* The program's path, argument_count strings argv[0]..., environment_count strings
+	 * NAME=VALUE, the working directory (absent or empty: /); each ends in NUL. */
+	uint64_t strings;
 	uint64_t strings_bytes;
 	uint32_t argument_count;
 	uint32_t environment_count;

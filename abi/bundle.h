@@ -2,6 +2,15 @@
  * The bundle: what `burrow run --platform qemu` hands to a PVH loader as its
  * initial ramdisk. A header, then modules at page-aligned offsets. The kernel
  * checks every offset and length against the size of the ramdisk.
+ *
+ * Devices are found through the kernel command line, to which QEMU's microvm adds
+ * one ` virtio_mmio.device=512@0xfeb00000:5` (bytes@base:interrupt line of the I/O
+ * APIC) for each virtio-mmio transport in use, in no fixed order. Roles go by
+ * address: among the virtio consoles (id 3) the one with the lowest base is
+ * BOOT_ROLE_STDIO, the second BOOT_ROLE_STDERR, the third BOOT_ROLE_CONTROL. Each
+ * has one port and no VIRTIO_CONSOLE_F_MULTIPORT: queue 0 receives, queue 1
+ * transmits. An entropy device (id 4) follows. A serial port at 0x3f8 takes
+ * emergency output; isa-debug-exit at port 0xf4 ends the machine.
  */
 #ifndef ABI_BUNDLE_H
 #define ABI_BUNDLE_H

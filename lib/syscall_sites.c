@@ -202,11 +202,32 @@ static bool has_go_build_info(const uint8_t *image, const struct elf_program *pr
 	return false;
 }
 
+/*
+ * Go's own linker enters at _rt0_amd64_linux, a jump to _rt0_amd64, which loads argc
+ * and argv; an external linker enters at the C library's _start.
+ */
+static bool starts_as_go(const uint8_t *image, const struct elf_program *program)
+{
+	static const char start[10] = "\x48\x8b\x3c\x24\x48\x8d\x74\x24\x08\xe9";
+	const struct elf_segment *segment = elf_segment_at(program, program->entry, 5);
+	const uint8_t *at;
+	uint64_t target;
+
+	if (segment == NULL)
+		return false;
+	at = image + segment->offset + (program->entry - segment->address);
+	if (*at != 0xe9)
+		return false;
+	target = program->entry + 5 + (uint64_t)(int64_t)(int32_t)load_32(at + 1);
+	segment = elf_segment_at(program, target, sizeof(start));
+	return segment != NULL && memcmp(image + segment->offset + (target - segment->address),
+					  start, sizeof(start)) == 0;
+}
+
 bool syscall_sites_is_go(const uint8_t *image, uint64_t bytes, const struct elf_program *program)
 {
-	if (program->tls_memory_bytes != 0)
-		return false;
-	return has_go_note(image, bytes, program) || has_go_build_info(image, program);
+	return starts_as_go(image, program) &&
+	       (has_go_note(image, bytes, program) || has_go_build_info(image, program));
 }
 
 size_t syscall_sites_find(const uint8_t *image, uint64_t bytes, const struct elf_program *program,

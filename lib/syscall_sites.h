@@ -24,7 +24,7 @@ size_t syscall_sites_find(const uint8_t *image, uint64_t bytes, const struct elf
 
 /*
  * Whether the image holds Go code only: it has Go's build-ID note or build info, and
- * no thread-local storage, which only an external linker with a C library brings.
+ * starts with Go's own entry code instead of a C library's.
  */
 bool syscall_sites_is_go(const uint8_t *image, uint64_t bytes, const struct elf_program *program);
 
