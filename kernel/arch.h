@@ -47,7 +47,8 @@ void arch_switch(struct thread *from, struct thread *to);
 void arch_set_fs_base(struct thread *thread, uint64_t fs_base);
 
 /* Bytes of an XSAVE area for signal frames; save to and restore from one, in user
- * memory, of the *current* thread. Restore checks the header. -EFAULT, -EINVAL. */
+ * memory, of the *current* thread. Restore checks the header; from then on the thread's
+ * vector state is live; address 0 restores the initial state. -EFAULT, -EINVAL. */
 size_t arch_vector_bytes(void);
 int arch_vector_save_user(uintptr_t user_area);
 int arch_vector_restore_user(uintptr_t user_area);

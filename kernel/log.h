@@ -12,5 +12,7 @@ void log_notice(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Shown with --verbose. */
 void log_verbose(const char *format, ...) PRINTF_LIKE(1, 2);
 bool log_is_verbose(void);
+/* A line as it is (newline included), without the prefix: --trace-syscalls. */
+void log_write_line(const char *line, size_t bytes);
 
 #endif

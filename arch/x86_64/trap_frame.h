@@ -14,6 +14,9 @@
 
 #define TRAP_SYSCALL_CALL 0x100 /* rewritten site: vector state and rcx, r11 are dead */
 #define TRAP_SYSCALL_TRAP 0x101 /* `syscall` instruction: vector state is live */
+/* Set on the way out, by rt_sigreturn and when a handler was set up: the frame is no
+ * longer that of the call; every register, rcx and r11 too, is loaded from it. */
+#define TRAP_RESTORE_ALL 0x102
 
 struct trap_frame {
 	uint64_t r15, r14, r13, r12, rbp, rbx;
