@@ -1,3 +1,8 @@
 KERNEL_SOURCES += lib/string.c lib/format.c lib/elf.c lib/syscall_sites.c
 MONITOR_SOURCES += lib/format.c lib/elf.c lib/syscall_sites.c
 CLI_SOURCES += lib/format.c lib/elf.c lib/syscall_sites.c
+
+KERNEL_SOURCES += lib/boot_tables.c
+MONITOR_SOURCES += lib/boot_tables.c
+UNIT_TESTS += lib/boot_tables_test
+lib/boot_tables_test_SOURCES := lib/boot_tables.c
