@@ -1,6 +1,7 @@
 /*
  * The kernel's own heap: size classes up to 2 KiB from page slabs, larger sizes
- * from whole pages. 16-byte aligned (64 for sizes that are multiples of 64).
+ * from whole contiguous pages, at most 2 MiB. 16-byte aligned (64 for sizes that
+ * are multiples of 64).
  * Never sleeps. Any context without the heap lock.
  */
 #ifndef KERNEL_MM_HEAP_H

@@ -27,6 +27,9 @@ MUST_CHECK bool page_alloc(uint32_t count, uint32_t flags, struct phys *result);
 /* Any part of an allocation may be freed on its own. */
 void page_free(struct phys phys, uint32_t count);
 
+/* Pages from `phys`, which is in use, to the end of the allocation it belongs to. */
+uint32_t page_alloc_extent(struct phys phys);
+
 struct page_counts {
 	uint64_t total_pages;
 	uint64_t free_pages;

@@ -1,0 +1,18 @@
+KERNEL_SOURCES += kernel/mm/page_alloc.c kernel/mm/heap.c kernel/mm/uio.c kernel/mm/uaccess.c
+KERNEL_SOURCES += arch/x86_64/uaccess.S
+
+MM_FAKES := arch/host/fake_memory.c arch/host/fake_panic.c
+
+UNIT_TESTS += kernel/mm/page_alloc_test
+kernel/mm/page_alloc_test_SOURCES := kernel/mm/page_alloc.c $(MM_FAKES)
+
+UNIT_TESTS += kernel/mm/heap_test
+kernel/mm/heap_test_SOURCES := kernel/mm/heap.c kernel/mm/page_alloc.c $(MM_FAKES)
+kernel/mm/heap_test_CFLAGS := -DHEAP_CHECKS
+
+UNIT_TESTS += kernel/mm/uio_test
+kernel/mm/uio_test_SOURCES := kernel/mm/uio.c kernel/mm/uaccess.c arch/host/fake_user_access.c
+
+UNIT_TESTS += arch/x86_64/uaccess_test
+arch/x86_64/uaccess_test_SOURCES := kernel/mm/uaccess.c arch/x86_64/uaccess.S
+arch/x86_64/uaccess_test_CFLAGS := -fno-pie -no-pie
