@@ -50,6 +50,9 @@ void arch_set_fs_base(struct thread *thread, uint64_t fs_base);
  * memory, of the *current* thread. Restore checks the header; from then on the thread's
  * vector state is live; address 0 restores the initial state. -EFAULT, -EINVAL. */
 size_t arch_vector_bytes(void);
+/* MXCSR and x87 status, for the si_code of SIGFPE. */
+uint32_t arch_mxcsr(void);
+uint16_t arch_x87_status(void);
 int arch_vector_save_user(uintptr_t user_area);
 int arch_vector_restore_user(uintptr_t user_area);
 
@@ -59,10 +62,14 @@ uint64_t arch_ticks(void);
 /* A hardware random word; false when there is none or it failed. */
 bool arch_random(uint64_t *word);
 
-static inline void arch_relax(void)
-{
-	__builtin_ia32_pause();
-}
+/* For every loop that waits for another vcpu: it also serves that vcpu's requests
+ * to flush this one's TLB, so that the two never wait for each other. */
+void arch_relax(void);
+
+/* The thread running on this vcpu, and the vcpu's number. */
+struct thread *arch_current_thread(void);
+void arch_set_current_thread(struct thread *thread);
+uint32_t arch_cpu_index(void);
 
 /* Runs handlers of interrupts noted since the last call. Any lock-free context. */
 void arch_take_interrupts(void);

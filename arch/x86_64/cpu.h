@@ -1,0 +1,159 @@
+/*
+ * What a vcpu needs at hand: the per-vcpu block that GS points to while ring-3 code
+ * runs, and the descriptor tables and entry stacks the CPU itself reads.
+ *
+ * struct arch_cpu is read by entry.S and nucleus.S through fixed offsets (CPU_*),
+ * which the assertions below hold to the structure.
+ */
+#ifndef ARCH_X86_64_CPU_H
+#define ARCH_X86_64_CPU_H
+
+#define CPU_SELF            0
+#define CPU_IN_KERNEL       8
+#define CPU_PENDING         9
+#define CPU_FLUSH_REQUESTED 10
+#define CPU_STACK_TOP       16
+#define CPU_SCRATCH         24
+#define CPU_THREAD          32
+#define CPU_NUCLEUS_FRAME   40
+#define CPU_IDT_RUN         48
+#define CPU_IDT_IDLE        64
+
+#define FRAME_BYTES  176
+#define FRAME_RAX    80
+#define FRAME_RCX    88
+#define FRAME_RDX    96
+#define FRAME_RSI    104
+#define FRAME_RDI    112
+#define FRAME_R8     72
+#define FRAME_R9     64
+#define FRAME_R10    56
+#define FRAME_VECTOR 120
+#define FRAME_RIP    136
+#define FRAME_RSP    160
+
+/* All interrupts share one priority class: they cannot nest before their EOI. */
+#define VECTOR_FIRST    0x50
+#define VECTOR_DEVICES  12
+#define VECTOR_KICK     0x5c
+#define VECTOR_TIMER    0x5d
+#define VECTOR_FLUSH    0x5e
+#define VECTOR_SPURIOUS 0x5f
+#define VECTOR_COUNT    0x60
+
+/* Requests to the nucleus (nucleus/nucleus.S), in eax; argument in rdi, rsi. */
+#define NUCLEUS_READ_FAULT_ADDRESS 0
+#define NUCLEUS_FLUSH_ALL          1
+#define NUCLEUS_FLUSH_PAGE         2
+#define NUCLEUS_HALT               3
+#define NUCLEUS_WRITE_MSR          4
+
+#ifndef __ASSEMBLY__
+
+#include "lib/compiler.h"
+#include "arch/x86_64/trap_frame.h"
+#include "abi/boot_info.h"
+
+struct thread;
+
+struct descriptor_pointer {
+	uint16_t limit;
+	uint64_t base;
+} PACKED;
+
+struct arch_cpu {
+	struct arch_cpu *self;
+	uint8_t in_kernel;       /* interrupts are only noted in `pending` */
+	uint8_t pending;         /* vector that was noted and has had no EOI yet; 0 none */
+	uint8_t flush_requested; /* another vcpu waits for this one to flush its TLB */
+	uint8_t halted;          /* flushes by itself before it runs the program again */
+	uint32_t index;
+	uint64_t stack_top;      /* of the current thread's kernel stack */
+	uint64_t scratch;        /* the program's rsp while entry code switches stacks */
+	struct thread *thread;
+	uint64_t nucleus_frame;  /* where an interrupt frame lies on the ring-0 stack */
+	struct descriptor_pointer idt_run ALIGNED(8);
+	struct descriptor_pointer idt_idle ALIGNED(8);
+	uint64_t flush_wanted; /* counts flushes others asked for, and those that were done */
+	uint64_t flush_done;
+	bool vectors_dirty; /* registers hold what a thread with live state left */
+};
+
+_Static_assert(offsetof(struct arch_cpu, in_kernel) == CPU_IN_KERNEL, "entry.S");
+_Static_assert(offsetof(struct arch_cpu, pending) == CPU_PENDING, "entry.S");
+_Static_assert(offsetof(struct arch_cpu, flush_requested) == CPU_FLUSH_REQUESTED, "entry.S");
+_Static_assert(offsetof(struct arch_cpu, stack_top) == CPU_STACK_TOP, "entry.S");
+_Static_assert(offsetof(struct arch_cpu, scratch) == CPU_SCRATCH, "entry.S");
+_Static_assert(offsetof(struct arch_cpu, thread) == CPU_THREAD, "entry.S");
+_Static_assert(offsetof(struct arch_cpu, nucleus_frame) == CPU_NUCLEUS_FRAME, "nucleus.S");
+_Static_assert(offsetof(struct arch_cpu, idt_run) == CPU_IDT_RUN, "nucleus.S");
+_Static_assert(offsetof(struct arch_cpu, idt_idle) == CPU_IDT_IDLE, "nucleus.S");
+_Static_assert(sizeof(struct trap_frame) == FRAME_BYTES, "entry.S");
+_Static_assert(offsetof(struct trap_frame, rax) == FRAME_RAX, "entry.S");
+_Static_assert(offsetof(struct trap_frame, rcx) == FRAME_RCX, "entry.S");
+_Static_assert(offsetof(struct trap_frame, rdx) == FRAME_RDX, "entry.S");
+_Static_assert(offsetof(struct trap_frame, rsi) == FRAME_RSI, "entry.S");
+_Static_assert(offsetof(struct trap_frame, rdi) == FRAME_RDI, "entry.S");
+_Static_assert(offsetof(struct trap_frame, r8) == FRAME_R8, "entry.S");
+_Static_assert(offsetof(struct trap_frame, r9) == FRAME_R9, "entry.S");
+_Static_assert(offsetof(struct trap_frame, r10) == FRAME_R10, "entry.S");
+_Static_assert(offsetof(struct trap_frame, vector) == FRAME_VECTOR, "entry.S");
+_Static_assert(offsetof(struct trap_frame, rip) == FRAME_RIP, "entry.S");
+_Static_assert(offsetof(struct trap_frame, rsp) == FRAME_RSP, "entry.S");
+
+struct gate {
+	uint64_t low, high;
+};
+
+/* Task state segment (Intel SDM volume 3, 8.7), with a bitmap that opens the ports
+ * below 4096 to ring 3: the kernel's console, clock and exit ports. */
+struct task_state {
+	uint32_t reserved0;
+	uint64_t rsp[3];
+	uint64_t reserved1;
+	uint64_t ist[7];
+	uint64_t reserved2;
+	uint16_t reserved3;
+	uint16_t bitmap_offset;
+	uint8_t bitmap[512 + 1];
+} PACKED;
+
+/* IST 1 and 2 are left at once for the thread's own stack. */
+#define IST_FAULT     1
+#define IST_INTERRUPT 2
+#define IST_DOUBLE    3
+
+struct cpu_tables {
+	uint64_t gdt[10];
+	struct task_state tss;
+	struct gate idt_run[VECTOR_COUNT] ALIGNED(16);
+	struct gate idt_idle[VECTOR_COUNT];
+	uint8_t fault_stack[512] ALIGNED(16);
+	uint8_t interrupt_stack[512] ALIGNED(16);
+	uint8_t double_stack[512] ALIGNED(16);
+	uint8_t nucleus_stack[512] ALIGNED(16);
+	struct arch_cpu cpu ALIGNED(64);
+} ALIGNED(4096);
+
+extern struct cpu_tables cpu_tables[BOOT_MAX_CPUS];
+
+static inline struct arch_cpu *arch_cpu(void)
+{
+	struct arch_cpu *cpu;
+
+	__asm__ volatile("mov %%gs:0, %0" : "=r"(cpu));
+	return cpu;
+}
+
+/* Fills in the tables of vcpu `index` and points GS at its block. */
+void cpu_init_tables(uint32_t index);
+void cpu_attach(uint32_t index);
+
+/* Asks ring 0. Implemented in entry.S. */
+uint64_t nucleus_call(uint64_t request, uint64_t argument, uint64_t argument2);
+
+/* Serves a flush another vcpu asked for. */
+void arch_flush_requested(void);
+
+#endif
+#endif

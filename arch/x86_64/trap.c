@@ -1,0 +1,107 @@
+/*
+ * From entry.S into the kernel: faults, interrupts, system calls, and the work
+ * before the return to the program.
+ */
+#include "arch/x86_64/trap.h"
+
+#include "arch/x86_64/cpu.h"
+#include "kernel/arch.h"
+#include "kernel/panic.h"
+#include "kernel/platform.h"
+#include "kernel/sched/thread.h"
+#include "platform/vm/lapic.h"
+
+#define VECTOR_DEBUG      1
+#define VECTOR_NMI        2
+#define VECTOR_PAGE_FAULT 14
+#define RFLAGS_TRAP       0x100
+
+static struct {
+	platform_interrupt_fn handler;
+	void *argument;
+} device_handlers[VECTOR_DEVICES];
+
+int trap_attach(uint32_t vector, platform_interrupt_fn handler, void *argument)
+{
+	if (vector < VECTOR_FIRST || vector >= VECTOR_FIRST + VECTOR_DEVICES)
+		return -LINUX_EINVAL;
+	if (device_handlers[vector - VECTOR_FIRST].handler != NULL)
+		return -LINUX_EBUSY;
+	device_handlers[vector - VECTOR_FIRST].argument = argument;
+	device_handlers[vector - VECTOR_FIRST].handler = handler;
+	return 0;
+}
+
+void trap_interrupt(uint64_t vector)
+{
+	lapic_end_interrupt();
+	if (vector == VECTOR_TIMER) {
+		lapic_timer_fired();
+		sched_on_timer();
+	} else if (vector == VECTOR_KICK) {
+		sched_on_kick();
+	} else if (vector == VECTOR_FLUSH) {
+		arch_flush_requested();
+	} else if (vector < VECTOR_FIRST + VECTOR_DEVICES) {
+		platform_interrupt_fn handler = device_handlers[vector - VECTOR_FIRST].handler;
+		if (handler != NULL)
+			handler(device_handlers[vector - VECTOR_FIRST].argument);
+	}
+}
+
+bool arch_interrupt_pending(void)
+{
+	return READ_ONCE(arch_cpu()->pending) != 0;
+}
+
+void arch_take_interrupts(void)
+{
+	struct arch_cpu *cpu = arch_cpu();
+
+	for (;;) {
+		uint8_t vector = __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_ACQ_REL);
+		if (vector == 0)
+			break;
+		trap_interrupt(vector);
+	}
+	if (READ_ONCE(cpu->flush_requested))
+		arch_flush_requested();
+}
+
+void trap_fault(struct trap_frame *frame)
+{
+	uintptr_t address = 0;
+
+	if (frame->vector == VECTOR_NMI)
+		return;
+	if (frame->vector == VECTOR_PAGE_FAULT)
+		address = nucleus_call(NUCLEUS_READ_FAULT_ADDRESS, 0, 0);
+	if (frame->vector == VECTOR_DEBUG && frame->rip >= KERNEL_VIRT_BASE) {
+		/* The program single-stepped into a system call: that ends here. */
+		frame->rflags &= ~(uint64_t)RFLAGS_TRAP;
+		return;
+	}
+	kernel_on_fault(frame, address);
+}
+
+static bool wants_attention(void)
+{
+	struct arch_cpu *cpu = arch_cpu();
+
+	return cpu->thread->signal.interrupted || cpu->thread->need_resched
+		|| READ_ONCE(cpu->flush_requested) || READ_ONCE(cpu->pending) != 0;
+}
+
+bool trap_system_call(struct trap_frame *frame)
+{
+	kernel_on_syscall(frame);
+	return UNLIKELY(wants_attention()) || frame->vector != TRAP_SYSCALL_CALL;
+}
+
+void trap_return(struct trap_frame *frame)
+{
+	do {
+		arch_take_interrupts();
+		kernel_on_return(frame);
+	} while (arch_interrupt_pending() || READ_ONCE(arch_cpu()->flush_requested));
+}
