@@ -34,7 +34,7 @@ HOST_LDFLAGS := -static
 TEST_CFLAGS := $(COMMON) $(WARNINGS) -D_GNU_SOURCE -fno-strict-aliasing -O1 \
 	-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-include $(sort $(wildcard */files.mk kernel/*/files.mk platform/*/files.mk))
+include $(sort $(wildcard */files.mk */*/files.mk))
 
 .PHONY: all objects
 all: $(BUILD)/kernel.elf $(BUILD)/burrow-monitor $(BUILD)/burrow
@@ -54,7 +54,7 @@ $(BUILD)/kernel/%.c.o: %.c
 $(BUILD)/kernel/%.S.o: %.S
 	@mkdir -p $(@D)
 	@echo "  AS      $<"
-	@$(CC) $(KERNEL_CFLAGS) -D__ASSEMBLY__ -c $< -o $@
+	@$(CC) $(KERNEL_CFLAGS) -c $< -o $@
 
 $(BUILD)/host/%.c.o: %.c
 	@mkdir -p $(@D)

@@ -16,8 +16,6 @@
 #ifndef ABI_KERNEL_IMAGE_H
 #define ABI_KERNEL_IMAGE_H
 
-#include <stdint.h>
-
 #define KERNEL_VIRT_BASE 0xffffffff80000000ull
 #define KERNEL_PHYS_LINK 0x200000ull /* where p_paddr starts */
 #define LINEAR_BASE      0xffff900000000000ull /* all of guest-physical memory, offset by this */
@@ -31,6 +29,10 @@
 #define SELECTOR_USER_DATA   0x2b
 #define SELECTOR_USER_CODE   0x33
 #define SELECTOR_TSS         0x40
+
+#ifndef __ASSEMBLER__
+
+#include <stdint.h>
 
 struct kernel_note {
 	uint32_t version; /* 1 */
@@ -46,4 +48,5 @@ struct kernel_note {
 
 _Static_assert(sizeof(struct kernel_note) == 72, "shared layout");
 
+#endif
 #endif

@@ -31,6 +31,8 @@ enum page_protection {
 /* ---- boot ------------------------------------------------------------- */
 
 const struct boot_info *platform_boot_info(void);
+/* Wipes every copy of boot_info.seed, once it has been used. */
+void platform_forget_seed(void);
 uint32_t platform_cpu_count(void);
 /* Starts vcpu `cpu` (not 0): it calls sched_cpu_main(cpu) on its own stack. */
 int platform_cpu_start(uint32_t cpu);

@@ -92,6 +92,7 @@ void cpu_init_tables(uint32_t index)
 	cpu->self = cpu;
 	cpu->in_kernel = 1;
 	cpu->index = index;
+	cpu->fault_stack = t->tss.ist[IST_FAULT - 1];
 	cpu->nucleus_frame = t->tss.rsp[0] - 40;
 	cpu->idt_run = (struct descriptor_pointer){
 		sizeof(t->idt_run) - 1, (uint64_t)(uintptr_t)t->idt_run};

@@ -18,6 +18,7 @@
 #define CPU_NUCLEUS_FRAME   40
 #define CPU_IDT_RUN         48
 #define CPU_IDT_IDLE        64
+#define CPU_FAULT_STACK     80
 
 #define FRAME_BYTES  176
 #define FRAME_RAX    80
@@ -48,7 +49,7 @@
 #define NUCLEUS_HALT               3
 #define NUCLEUS_WRITE_MSR          4
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 
 #include "lib/compiler.h"
 #include "arch/x86_64/trap_frame.h"
@@ -74,6 +75,7 @@ struct arch_cpu {
 	uint64_t nucleus_frame;  /* where an interrupt frame lies on the ring-0 stack */
 	struct descriptor_pointer idt_run ALIGNED(8);
 	struct descriptor_pointer idt_idle ALIGNED(8);
+	uint64_t fault_stack; /* end of the stack that faults arrive on */
 	uint64_t flush_wanted; /* counts flushes others asked for, and those that were done */
 	uint64_t flush_done;
 	bool vectors_dirty; /* registers hold what a thread with live state left */
@@ -88,6 +90,7 @@ _Static_assert(offsetof(struct arch_cpu, thread) == CPU_THREAD, "entry.S");
 _Static_assert(offsetof(struct arch_cpu, nucleus_frame) == CPU_NUCLEUS_FRAME, "nucleus.S");
 _Static_assert(offsetof(struct arch_cpu, idt_run) == CPU_IDT_RUN, "nucleus.S");
 _Static_assert(offsetof(struct arch_cpu, idt_idle) == CPU_IDT_IDLE, "nucleus.S");
+_Static_assert(offsetof(struct arch_cpu, fault_stack) == CPU_FAULT_STACK, "nucleus.S");
 _Static_assert(sizeof(struct trap_frame) == FRAME_BYTES, "entry.S");
 _Static_assert(offsetof(struct trap_frame, rax) == FRAME_RAX, "entry.S");
 _Static_assert(offsetof(struct trap_frame, rcx) == FRAME_RCX, "entry.S");

@@ -1,0 +1,1 @@
+KERNEL_SOURCES += nucleus/nucleus.S
