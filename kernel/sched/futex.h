@@ -12,8 +12,8 @@
 void futex_init(void);
 /* Sleeps while *address == expected. deadline_ns on CLOCK_MONOTONIC (callers convert).
  * 0, -EAGAIN, -ETIMEDOUT, -ERESTARTSYS, -EFAULT, -EINVAL. */
-int futex_wait(uintptr_t address, bool shared, uint32_t expected, uint32_t bitset,
-	uint64_t deadline_ns);
+int futex_wait(
+	uintptr_t address, bool shared, uint32_t expected, uint32_t bitset, uint64_t deadline_ns);
 /* Returns how many were woken, or -EFAULT, -EINVAL. */
 long futex_wake(uintptr_t address, bool shared, uint32_t count, uint32_t bitset);
 /* FUTEX_CMP_REQUEUE; `compare` NULL for FUTEX_REQUEUE. Returns woken + requeued. */

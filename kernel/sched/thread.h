@@ -40,27 +40,39 @@ struct thread {
 	uint64_t run_ticks; /* CPU time up to last_switch */
 	uint64_t last_switch;
 	uint64_t enqueued_at;
+	uint64_t burst_ticks; /* length of its last run that ended in a sleep */
 	uint64_t voluntary_switches, involuntary_switches;
 
 	/* Own use of the thread. */
-	bool need_resched;        /* look at the run queue before returning to the program */
-	uintptr_t clear_tid;      /* set_tid_address, CLONE_CHILD_CLEARTID; 0: none */
-	uintptr_t robust_list;    /* set_robust_list */
-	struct list table_link;   /* guarded by thread_table.lock */
+	bool need_resched;            /* look at the run queue before returning to the program */
+	uintptr_t clear_tid;          /* set_tid_address, CLONE_CHILD_CLEARTID; 0: none */
+	uintptr_t robust_list;        /* set_robust_list */
+	uint64_t restart_deadline_ns; /* of the sleep that restart_syscall(2) continues */
+	struct list table_link;       /* guarded by thread_table.lock */
 
 	struct signal_thread signal; /* kernel/signal/signal.h */
 	/* CPU-time timers (timer_create THREAD_CPUTIME, ITIMER_PROF); sched/cpu_timer.c. */
-	struct list cpu_timers;
+	struct list cpu_timers;  /* struct cpu_timer; guarded by cpu_timer.lock */
 	uint64_t next_cpu_timer; /* run_ticks value at which sched must look; UINT64_MAX none */
 };
 
-/* The thread running on this vcpu. */
-struct thread *thread_current(void);
+/* The thread running on this vcpu (its idle thread, when none does). */
+static inline struct thread *thread_current(void)
+{
+	return arch_current_thread();
+}
 
-/* Allocates a thread (state SLEEPING, not in the table). -ENOMEM, -EAGAIN. */
+void thread_table_init(void);
+
+/* Allocates a program thread (state SLEEPING, not in the table) without stack or
+ * registers: the caller calls arch_thread_init_user() or, after setting is_kernel,
+ * arch_thread_init_kernel(); then thread_start(), or thread_release() to give up.
+ * -ENOMEM, -EAGAIN. */
 int thread_create(struct thread **result, const char *name);
-/* Puts it in the table of threads and makes it runnable. */
+/* Puts it in the table of threads (unless is_kernel) and makes it runnable. */
 void thread_start(struct thread *thread);
+/* Creates and starts a thread of the kernel. -ENOMEM. */
+int thread_start_kernel(const char *name, void (*entry)(void *), void *argument);
 /* Ends the current thread: clear_tid, robust list, timers; the last program thread
  * ends the program with `status`. */
 _Noreturn void thread_exit(int status);
@@ -70,6 +82,7 @@ _Noreturn void process_exit(int status, int signal);
 
 /* Program thread by id, with a reference; NULL if there is none. */
 struct thread *thread_find(int tid);
+void thread_acquire(struct thread *thread);
 void thread_release(struct thread *thread);
 uint32_t thread_count(void);
 /* Calls fn for each program thread with the table locked (fn must not sleep or take

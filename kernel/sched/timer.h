@@ -2,8 +2,10 @@
  * One-shot timers on CLOCK_MONOTONIC.
  *
  * Callbacks run in kernel context on the vcpu that armed the timer, with no lock
- * held; they must not sleep. Sleeping threads do not use these (thread_sleep has
- * its own deadline). Wall-clock timers re-arm when the clock is set (clock.h).
+ * held; they must not sleep nor free the timer, and may arm it again. Calls for one
+ * timer are serialised by its owner, but for timer_cancel(). Sleeping threads need
+ * none of this (thread_sleep has its own deadline). Wall-clock timers re-arm when
+ * the clock is set (clock_change_queue in clock.h). Locks: one per heap, rank 38.
  */
 #ifndef KERNEL_SCHED_TIMER_H
 #define KERNEL_SCHED_TIMER_H
@@ -18,15 +20,24 @@ struct timer {
 	timer_fn fn;
 	struct timer *child, *sibling, **back; /* pairing heap; timer.c */
 	uint32_t cpu;                          /* whose heap holds it */
+	uint32_t running;                      /* callbacks under way */
 	bool armed;
 };
 
 void timer_init(struct timer *timer, timer_fn fn);
 /* (Re)arms. A deadline in the past fires soon. */
 void timer_arm(struct timer *timer, uint64_t deadline_ns);
-/* True if it was armed and now will not fire. When false it fired, or its callback
+/* True if it was armed and now will not fire (again). When false it fired, or its callback
  * is running on another vcpu; timer_cancel_wait also waits for the callback's end. */
 bool timer_cancel(struct timer *timer);
 bool timer_cancel_wait(struct timer *timer);
+/* Nanoseconds until it fires, at least 1; 0 when not armed. */
+uint64_t timer_remaining_ns(struct timer *timer);
+
+/* For sched.c: arms without telling the scheduler; the tick count of this vcpu's
+ * earliest deadline (UINT64_MAX: none); runs what is due on this vcpu. */
+void timer_insert(struct timer *timer, uint64_t deadline_ns);
+uint64_t timer_next_ticks(uint32_t cpu);
+void timer_run_expired(void);
 
 #endif

@@ -74,12 +74,12 @@ uint64_t clock_monotonic_ns(void);
 				if (condition)                                                     \
 					break;                                                     \
 				if (thread_is_interrupted(thread_current())) {                     \
-					wait_result_ = -LINUX_ERESTARTSYS;               \
+					wait_result_ = -LINUX_ERESTARTSYS;                         \
 					break;                                                     \
 				}                                                                  \
-				if (wait_deadline_ != WAIT_FOREVER                                 \
-					&& clock_monotonic_ns() >= wait_deadline_) {               \
-					wait_result_ = -LINUX_ETIMEDOUT;                 \
+				if (wait_deadline_ != WAIT_FOREVER &&                              \
+					clock_monotonic_ns() >= wait_deadline_) {                  \
+					wait_result_ = -LINUX_ETIMEDOUT;                           \
 					break;                                                     \
 				}                                                                  \
 				thread_sleep(wait_deadline_);                                      \
