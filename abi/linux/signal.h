@@ -20,6 +20,7 @@ enum linux_signal {
 
 enum linux_sigaction_flags {
 	LINUX_SA_NOCLDSTOP = 1, LINUX_SA_NOCLDWAIT = 2, LINUX_SA_SIGINFO = 4,
+	LINUX_SA_EXPOSE_TAGBITS = 0x800,
 	LINUX_SA_RESTORER = 0x04000000, LINUX_SA_ONSTACK = 0x08000000,
 	LINUX_SA_RESTART = 0x10000000, LINUX_SA_NODEFER = 0x40000000,
 };
@@ -29,6 +30,8 @@ enum linux_sigaction_flags {
 
 enum linux_sigprocmask_how { LINUX_SIG_BLOCK = 0, LINUX_SIG_UNBLOCK = 1, LINUX_SIG_SETMASK = 2 };
 enum linux_sigaltstack_flags { LINUX_SS_ONSTACK = 1, LINUX_SS_DISABLE = 2 };
+#define LINUX_SS_AUTODISARM 0x80000000u
+#define LINUX_MINSIGSTKSZ   2048
 
 enum linux_si_code {
 	LINUX_SI_USER = 0, LINUX_SI_KERNEL = 0x80, LINUX_SI_QUEUE = -1, LINUX_SI_TIMER = -2,

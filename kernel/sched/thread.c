@@ -18,7 +18,7 @@
 
 /* Program threads by id. */
 static struct {
-	struct spinlock lock; /* rank 33; guards all of it */
+	struct spinlock lock; /* rank 29 (before signal.lock); guards all of it */
 	struct list buckets[BUCKETS];
 	int last_tid;
 	uint32_t count;
@@ -204,6 +204,7 @@ void thread_exit(int status)
 		cpu_timer_thread_exit(self);
 		if (leave_table(self, &status))
 			process_exit(status, 0);
+		signal_thread_release(self);
 	}
 	sched_exit_current();
 }

@@ -1,0 +1,1 @@
+KERNEL_SOURCES += kernel/signal/queue.c kernel/signal/signal.c
