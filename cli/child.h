@@ -1,0 +1,18 @@
+/* Starts other programs and waits for them. */
+#ifndef CLI_CHILD_H
+#define CLI_CHILD_H
+
+#include "cli/alloc.h"
+
+/* Path of an executable `name` in $PATH, or NULL. */
+char *child_find(const char *name);
+
+/*
+ * Runs argv[0] (a path) in `directory` (NULL: here) with `environment` added to ours
+ * and waits. Its stdout goes to
+ * our stderr, or into *output (first 64 KiB, NUL-terminated, stderr then too) when that
+ * is not NULL. Returns the exit status, 128 + n for a signal, or -errno.
+ */
+int child_run(char **argv, char **environment, const char *directory, char **output);
+
+#endif

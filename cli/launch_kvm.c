@@ -1,0 +1,125 @@
+/*
+ * Platform KVM: `burrow-monitor`, a program of its own, which this one becomes.
+ *
+ * Nothing of the command stays in memory beside a running VM. Only --json needs
+ * somebody to wait for the end.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/install.h"
+#include "cli/launch.h"
+#include "cli/report.h"
+
+static char *find_or_fail(const char *name)
+{
+	char *path = install_find(name);
+
+	if (path == NULL)
+		report_fail(STATUS_TOOL_FAILED,
+			"%s is not installed: looked in %s; run make, or set BURROW_LIBEXEC", name,
+			install_places());
+	return path;
+}
+
+static void add_pair(struct text_list *list, const char *flag, char *value)
+{
+	text_list_add(list, alloc_text("%s", flag));
+	text_list_add(list, value);
+}
+
+static void monitor_arguments(const struct launch *launch, struct text_list *list)
+{
+	const struct options *options = launch->options;
+
+	text_list_add(list, find_or_fail("burrow-monitor"));
+	add_pair(list, "--kernel", find_or_fail("kernel.elf"));
+	add_pair(list, "--mem", alloc_text("%juM", (uintmax_t)(options->memory_bytes >> 20)));
+	add_pair(list, "--cpus", alloc_text("%u", options->cpus));
+	if (launch->files_fd >= 0)
+		add_pair(list, "--files", alloc_text("/proc/self/fd/%d", launch->files_fd));
+	if (options->verbose)
+		text_list_add(list, alloc_text("--verbose"));
+	if (options->trace_syscalls)
+		text_list_add(list, alloc_text("--trace-syscalls"));
+	for (size_t i = 0; i < launch->environment->count; i++)
+		add_pair(list, "--env", launch->environment->items[i]);
+	add_pair(list, "--cwd", alloc_text("%s", launch->working_directory));
+	if (launch->program->is_built)
+		add_pair(list, "--name", launch->program->name);
+	text_list_add(list, alloc_text("--"));
+	text_list_add(list, launch->program->open_path);
+	for (size_t i = 0; i < options->arguments.count; i++)
+		text_list_add(list, options->arguments.items[i]);
+}
+
+static void exec_monitor(char **arguments)
+{
+	execv(arguments[0], arguments);
+	report_fail(STATUS_TOOL_FAILED, "cannot start %s: %s", arguments[0], strerror(errno));
+}
+
+_Noreturn void launch_kvm_exec(const struct launch *launch)
+{
+	struct text_list arguments = {0};
+
+	monitor_arguments(launch, &arguments);
+	exec_monitor(arguments.items);
+	abort();
+}
+
+static struct launch_result result_of(int status)
+{
+	if (WIFSIGNALED(status))
+		return (struct launch_result){.status = 128 + WTERMSIG(status)};
+	return (struct launch_result){.status = WEXITSTATUS(status),
+		.signal = WEXITSTATUS(status) > 128 && WEXITSTATUS(status) <= 128 + 64
+				  ? WEXITSTATUS(status) - 128
+				  : 0,
+		.has_ended = WEXITSTATUS(status) != 70};
+}
+
+/* Signals of the terminal reach the monitor by themselves: it is in our group. */
+static struct launch_result forward_signals(pid_t pid, const sigset_t *signals)
+{
+	for (;;) {
+		siginfo_t info;
+		int status;
+
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return result_of(status);
+		if (sigwaitinfo(signals, &info) < 0 || info.si_signo == SIGCHLD)
+			continue;
+		if (info.si_code <= 0)
+			kill(pid, info.si_signo);
+	}
+}
+
+struct launch_result launch_kvm_wait(const struct launch *launch)
+{
+	static const int forwarded[] = {
+		SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
+	struct text_list arguments = {0};
+	sigset_t signals, before;
+	pid_t pid;
+
+	monitor_arguments(launch, &arguments);
+	sigemptyset(&signals);
+	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+		sigaddset(&signals, forwarded[i]);
+	sigprocmask(SIG_BLOCK, &signals, &before);
+	pid = fork();
+	if (pid < 0)
+		report_fail(STATUS_TOOL_FAILED, "cannot start the monitor: %s", strerror(errno));
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		exec_monitor(arguments.items);
+	}
+	return forward_signals(pid, &signals);
+}

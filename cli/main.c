@@ -1,0 +1,45 @@
+/* `burrow`: finds the subcommand and runs it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/report.h"
+
+const struct command commands[] = {
+	{"run", "run a program, or a Go package, in a VM", run_main, run_help},
+	{"exec", "the same for `go test -exec` and `go run -exec`", exec_main, exec_help},
+	{"doctor", "say what this machine can do and what is missing", doctor_main, doctor_help},
+	{"version", "print the version", version_main, version_help},
+	{"help", "print help on a command", help_main, help_help},
+	{NULL, NULL, NULL, NULL},
+};
+
+static const struct command *find_command(const char *name)
+{
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	else if (strcmp(name, "--version") == 0)
+		name = "version";
+	for (const struct command *command = commands; command->name != NULL; command++) {
+		if (strcmp(command->name, name) == 0)
+			return command;
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2)
+		report_fail(STATUS_TOOL_FAILED,
+			"no command given; try `burrow run PROGRAM` or `burrow help`");
+	command = find_command(argv[1]);
+	if (command == NULL)
+		report_fail(STATUS_TOOL_FAILED,
+			"%s: no such command; `burrow help` lists them (to run a program: "
+			"`burrow run %s`)",
+			argv[1], argv[1]);
+	report_set_command(command->name);
+	return command->main(argc - 2, argv + 2);
+}

@@ -1,0 +1,39 @@
+/* What `burrow run` and `burrow exec` are asked to do. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "cli/alloc.h"
+
+enum platform { PLATFORM_AUTOMATIC, PLATFORM_KVM, PLATFORM_QEMU, PLATFORM_QEMU_KVM };
+
+struct options {
+	/* as given */
+	const char *platform_text;
+	const char *memory_text;
+	const char *cpus_text;
+	const char *json_text;
+	const char *files_limit_text;
+	const char *files; /* cpio archive to unpack over the root, or NULL */
+	const char *working_directory;
+	struct text_list environment; /* NAME=VALUE */
+	struct text_list add;         /* HOST[:GUEST] */
+	bool clean_environment;
+	bool no_working_directory_files; /* exec: do not pack the current directory */
+	bool verbose;
+	bool trace_syscalls;
+
+	/* understood */
+	enum platform platform;
+	uint64_t memory_bytes;
+	uint64_t files_limit_bytes;
+	unsigned cpus;
+	int json_fd; /* -1: no JSON */
+
+	const char *program;
+	struct text_list arguments; /* argv[1]... of the program */
+};
+
+/* Reads the words after the subcommand; fails the command on errors. */
+void options_parse(struct options *options, int argc, char **argv, const char *help);
+
+#endif

@@ -1,0 +1,71 @@
+/* `burrow run`: a program, or a Go package, in a VM. */
+#include "cli/command.h"
+#include "cli/pack.h"
+#include "cli/session.h"
+
+#define FLAGS_OF_RUN_AND_EXEC                                                                      \
+	"  --platform P       kvm, qemu (emulated, any machine) or qemu-kvm; default: kvm if\n"    \
+	"                     this machine has it, else qemu\n"                                    \
+	"  --mem SIZE         memory of the VM, such as 512M (default) or 2G; used as needed\n"    \
+	"  --cpus N           processors (default: as many as this process may use)\n"             \
+	"  --env NAME=VALUE   set in the program's environment; may be repeated\n"                 \
+	"  --clean-env        do not pass this environment on, only --env, PATH and HOME\n"        \
+	"  --files FILE.cpio  archive (cpio newc) to unpack over the VM's root\n"                  \
+	"  --add HOST[:GUEST] copy a file or directory into the VM; may be repeated\n"             \
+	"  --files-limit SIZE most that --add and exec may copy (default 256M)\n"                  \
+	"  --verbose, -v      kernel log and a summary, on stderr\n"                               \
+	"  --trace-syscalls   one line for each system call, on stderr\n"                          \
+	"  --json[=FD]        result or error as one JSON object on stderr, or on FD\n"            \
+	"  --help, -h         this text\n"
+
+const char run_help[] =
+	"usage: burrow run [flags] PROGRAM [arguments…]\n"
+	"\n"
+	"Runs PROGRAM in a virtual machine of its own. Its streams, signals and exit status\n"
+	"are those of a process. PROGRAM is a static linux/amd64 executable or a Go package\n"
+	"(., ./cmd/x, example.com/x@v1.2.3), which is built with your own `go`.\n"
+	"\n"
+	"  --cwd DIR          current directory inside the VM (default /)\n" FLAGS_OF_RUN_AND_EXEC
+	"\n"
+	"Status: the program's own, 128+n if signal n killed it; 70: the VM broke;\n"
+	"125: burrow could not start it; 126: PROGRAM cannot run; 127: no such PROGRAM.\n";
+
+const char exec_help[] =
+	"usage: burrow exec [flags] PROGRAM [arguments…]\n"
+	"       go test -exec 'burrow exec' ./…\n"
+	"       go run -exec 'burrow exec' .\n"
+	"\n"
+	"As `burrow run`, for a program that expects the files around it: the current\n"
+	"directory is copied into the VM under the same path and is its current directory;\n"
+	"TMPDIR is /tmp. What the program writes stays in the VM.\n"
+	"\n"
+	"  --cwd DIR          current directory inside the VM (default: the same as here)\n"
+	"  --no-cwd-files     do not copy the current directory\n" FLAGS_OF_RUN_AND_EXEC "\n"
+	"Status: as burrow run.\n";
+
+/* The archive with --files and --add, or -1 for none. */
+static int pack_files(const struct options *options)
+{
+	struct pack pack;
+
+	if (options->files == NULL && options->add.count == 0)
+		return -1;
+	pack_open(&pack, options->files_limit_bytes, options->verbose);
+	if (options->files != NULL)
+		pack_archive(&pack, options->files);
+	for (size_t i = 0; i < options->add.count; i++)
+		pack_argument(&pack, options->add.items[i]);
+	return pack_close(&pack);
+}
+
+int run_main(int argc, char **argv)
+{
+	struct options options = {0};
+	struct program *program = alloc_zeroed(sizeof(*program));
+
+	options_parse(&options, argc, argv, run_help);
+	program_open(program, options.program);
+	return session_run(&options, program,
+		options.working_directory != NULL ? options.working_directory : "/",
+		pack_files(&options));
+}

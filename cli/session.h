@@ -1,0 +1,12 @@
+/* The common part of run and exec: from understood options to the exit status. */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+
+#include "cli/options.h"
+#include "cli/program.h"
+
+/* `files_fd` as in struct launch. Returns the status for the shell. */
+int session_run(struct options *options, const struct program *program,
+	const char *working_directory, int files_fd);
+
+#endif
