@@ -27,12 +27,13 @@ import (
 //	platforms NAME...         only these (native, kvm, qemu)
 //	skip PLATFORM REASON      not there, and why
 //	limit DURATION            on KVM and natively; QEMU gets six times as long
-//	repeat N                  N runs in a row, all must pass
+//	repeat N                  N runs in a row, all must pass; {i} in args is the run's number,
+//	                          {now} the host's time (Unix seconds)
 //	long | alone              only with -long | nothing else runs meanwhile
 //	stdin null|closed|open|text TEXT|random BYTES
 //	stdout text TEXT|file NAME|has TEXT|match REGEXP|lacks TEXT|empty|any|echo|bytes N|lines N
 //	stderr the same           (several has, match and lacks may be combined)
-//	status N|nonzero|any
+//	status N|nonzero|any|{i}
 //	after TEXT signal NAME    once stdout has shown TEXT; in the order written
 //	after TEXT write TEXT | after TEXT close-stdin
 //	after N close-stdout      after N bytes of stdout
@@ -62,6 +63,7 @@ type testCase struct {
 const (
 	statusNonzero = -1
 	statusAny     = -2
+	statusRun     = -3 // the number of the run
 )
 
 type input struct {
@@ -251,6 +253,8 @@ func (c *testCase) parseStatus(word string) (err error) {
 		c.status = statusNonzero
 	case "any":
 		c.status = statusAny
+	case "{i}":
+		c.status = statusRun
 	default:
 		c.status, err = strconv.Atoi(word)
 	}

@@ -7,8 +7,10 @@ import (
 	"math/rand"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"burrow/tests/machine"
 )
@@ -242,13 +244,26 @@ func (run *execution) diagnosis(wrong string) string {
 
 // repeatCase runs a case as often as it asks; the first failure ends it.
 func repeatCase(platform machine.Platform, root, program string, c testCase) string {
-	for i := 1; i <= c.repeat; i++ {
-		if wrong := runCase(platform, root, program, c); wrong != "" {
+	for i := 0; i < c.repeat; i++ {
+		if wrong := runCase(platform, root, program, c.numbered(i)); wrong != "" {
 			if c.repeat > 1 {
-				return fmt.Sprintf("run %d of %d: %s", i, c.repeat, wrong)
+				return fmt.Sprintf("run %d of %d: %s", i+1, c.repeat, wrong)
 			}
 			return wrong
 		}
 	}
 	return ""
+}
+
+// numbered fills in what differs from run to run.
+func (c testCase) numbered(i int) testCase {
+	number, now := strconv.Itoa(i), strconv.FormatInt(time.Now().Unix(), 10)
+	c.args = append([]string(nil), c.args...)
+	for at := range c.args {
+		c.args[at] = strings.ReplaceAll(strings.ReplaceAll(c.args[at], "{i}", number), "{now}", now)
+	}
+	if c.status == statusRun {
+		c.status = i
+	}
+	return c
 }

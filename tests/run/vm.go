@@ -12,7 +12,9 @@ func runVM(opts options, report *report) error {
 	for _, p := range programs {
 		for _, c := range p.cases {
 			for _, platform := range opts.platforms {
-				tasks = append(tasks, vmTask(opts, p, c, platform))
+				if len(c.platforms) == 0 || containsPlatform(c.platforms, platform) {
+					tasks = append(tasks, vmTask(opts, p, c, platform))
+				}
 			}
 		}
 	}
@@ -23,9 +25,7 @@ func runVM(opts options, report *report) error {
 
 func vmTask(opts options, p program, c testCase, platform machine.Platform) task {
 	t := task{name: taskName("vm", p.test, c.name, platform), alone: c.alone}
-	if len(c.platforms) > 0 && !containsPlatform(c.platforms, platform) {
-		t.skip = "not meant for " + string(platform)
-	} else if reason := c.skips[platform]; reason != "" {
+	if reason := c.skips[platform]; reason != "" {
 		t.skip = reason
 	} else if c.long && !opts.long {
 		t.skip = "only in make test-long"
