@@ -9,13 +9,17 @@
 #include "kernel/sched/clock.h"
 #include "kernel/arch.h"
 #include "kernel/lock.h"
-#include "kernel/mm/page_alloc.h"
-#include "kernel/panic.h"
 #include "kernel/platform.h"
 #include "kernel/sched/clock_math.h"
 #include "kernel/sched/wait.h"
 
 #define NS_PER_S 1000000000ull
+
+/* A whole page of the kernel's image: the program's address space maps it. */
+static union {
+	struct vdso_data data;
+	uint8_t page[PAGE_BYTES];
+} ALIGNED(PAGE_BYTES) shared_page;
 
 static struct {
 	struct vdso_data *data; /* NULL before clock_init() */
@@ -31,12 +35,8 @@ void clock_init(void)
 	const struct boot_info *boot = platform_boot_info();
 	uint64_t hz = platform_ticks_hz();
 	uint64_t now = arch_ticks();
-	struct vdso_data *data;
-	struct phys page;
+	struct vdso_data *data = &shared_page.data;
 
-	if (!page_alloc(1, PAGE_ALLOC_ZERO | PAGE_ALLOC_RESERVE, &page))
-		panic("no memory for the clock");
-	data = platform_phys_to_virt(page);
 	clock.to_ns = clock_scale(NS_PER_S, hz);
 	clock.to_ticks = clock_scale(hz, NS_PER_S);
 	wait_queue_init(&clock.changed);

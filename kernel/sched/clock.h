@@ -23,8 +23,8 @@ uint32_t clock_change_count(void);
 uint64_t clock_ticks_of_ns(uint64_t monotonic_ns); /* tick count at which the clock reads ns */
 uint64_t clock_ns_of_ticks(uint64_t ticks);        /* duration */
 uint64_t clock_ticks_of_duration(uint64_t ns);     /* the same, the other way */
-/* The page shared with the vDSO: a whole page of its own, at its linear address. The
- * loader fills in system_call. */
+/* The page shared with the vDSO: a whole page of the kernel's image. The loader fills
+ * in system_call. */
 struct vdso_data *clock_vdso_data(void);
 
 #endif

@@ -6,7 +6,7 @@
  * within microseconds of its time; the program's within PROCESS_GRAIN_NS, as several
  * vcpus may add to its clock at once. Callbacks run in the context of a program thread
  * with no lock held; they must not sleep nor free the timer, and may arm it again.
- * Lock: cpu_timer.lock, rank 36.
+ * Lock: cpu_timer.lock, rank 37.
  */
 #ifndef KERNEL_SCHED_CPU_TIMER_H
 #define KERNEL_SCHED_CPU_TIMER_H

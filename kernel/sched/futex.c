@@ -286,7 +286,7 @@ long futex_requeue(uintptr_t from, uintptr_t to, bool shared, uint32_t wake_coun
 {
 	struct futex_key from_key, to_key;
 	struct bucket *from_bucket, *to_bucket;
-	uint32_t value;
+	uint32_t value = 0;
 	long done;
 	int error;
 

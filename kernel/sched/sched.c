@@ -608,6 +608,7 @@ void sched_init(void)
 	init_tunables();
 	for (uint32_t i = 0; i < sched_cpus_online_limit; i++)
 		init_cpu(&sched_cpus[i], i);
+	thread_table_init();
 	arch_set_current_thread(&cpu_self()->idle);
 }
 

@@ -13,6 +13,8 @@
 
 struct thread;
 
+/* After clock_init(): from here on there is a current thread (the idle thread of vcpu 0)
+ * and threads can be made. */
 void sched_init(void);
 /* Turns the boot context of vcpu 0 into its idle thread; starts the others. Never
  * returns: runs whatever is runnable. */

@@ -10,6 +10,7 @@
 #include "kernel/sched/clock.h"
 #include "kernel/sched/cpu_timer.h"
 #include "kernel/sched/futex.h"
+#include "kernel/sched/posix_timer.h"
 #include "kernel/sched/sched.h"
 #include "lib/string.h"
 
@@ -30,6 +31,7 @@ void thread_table_init(void)
 {
 	for (int i = 0; i < BUCKETS; i++)
 		list_init(&table.buckets[i]);
+	posix_timer_init();
 }
 
 static struct list *bucket_of(int tid)
@@ -58,12 +60,12 @@ static int take_tid_locked(void)
 	return table.last_tid;
 }
 
-int thread_create(struct thread **result, const char *name)
+static struct thread *allocate(const char *name)
 {
 	struct thread *thread = heap_zalloc(sizeof(*thread));
 
 	if (!thread)
-		return -LINUX_ENOMEM;
+		return NULL;
 	thread->references = 1;
 	thread->state = THREAD_SLEEPING;
 	thread->cpu = arch_cpu_index();
@@ -77,6 +79,17 @@ int thread_create(struct thread **result, const char *name)
 	list_init(&thread->table_link);
 	list_init(&thread->cpu_timers);
 	signal_thread_init(thread);
+	return thread;
+}
+
+int thread_create(struct thread **result, const char *name)
+{
+	struct thread *thread = allocate(name);
+
+	if (!thread)
+		return -LINUX_ENOMEM;
+	thread->nice = thread_current()->nice;
+	thread->policy = thread_current()->policy;
 	spin_lock(&table.lock);
 	thread->tid = take_tid_locked();
 	spin_unlock(&table.lock);
@@ -97,13 +110,12 @@ void thread_start(struct thread *thread)
 
 int thread_start_kernel(const char *name, void (*entry)(void *), void *argument)
 {
-	struct thread *thread;
-	int error = thread_create(&thread, name);
+	struct thread *thread = allocate(name);
+	int error;
 
-	if (error)
-		return error;
+	if (!thread)
+		return -LINUX_ENOMEM;
 	thread->is_kernel = true;
-	thread->tid = 0;
 	error = arch_thread_init_kernel(thread, entry, argument);
 	if (error) {
 		thread_release(thread);

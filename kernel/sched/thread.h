@@ -47,7 +47,8 @@ struct thread {
 	bool need_resched;            /* look at the run queue before returning to the program */
 	uintptr_t clear_tid;          /* set_tid_address, CLONE_CHILD_CLEARTID; 0: none */
 	uintptr_t robust_list;        /* set_robust_list */
-	uint64_t restart_deadline_ns; /* of the sleep that restart_syscall(2) continues */
+	int nice;                 /* setpriority(2), sched_setscheduler(2): kept, not used */
+	int policy;
 	struct list table_link;       /* guarded by thread_table.lock */
 
 	struct signal_thread signal; /* kernel/signal/signal.h */
@@ -62,12 +63,12 @@ static inline struct thread *thread_current(void)
 	return arch_current_thread();
 }
 
+/* Part of sched_init(). */
 void thread_table_init(void);
 
 /* Allocates a program thread (state SLEEPING, not in the table) without stack or
- * registers: the caller calls arch_thread_init_user() or, after setting is_kernel,
- * arch_thread_init_kernel(); then thread_start(), or thread_release() to give up.
- * -ENOMEM, -EAGAIN. */
+ * registers: the caller calls arch_thread_init_user(), then thread_start(), or
+ * thread_release() to give up. The first one gets PROCESS_ID. -ENOMEM. */
 int thread_create(struct thread **result, const char *name);
 /* Puts it in the table of threads (unless is_kernel) and makes it runnable. */
 void thread_start(struct thread *thread);
