@@ -37,6 +37,9 @@ uint32_t platform_cpu_count(void);
 /* Starts vcpu `cpu` (not 0): it calls sched_cpu_main(cpu) on its own stack. */
 int platform_cpu_start(uint32_t cpu);
 
+/* page_alloc() works from now on: page tables may come from it. */
+void platform_memory_ready(void);
+
 /* ---- physical memory -------------------------------------------------- */
 
 /* All guest memory is addressable by the kernel, for reading and writing. */

@@ -1,1 +1,1 @@
-KERNEL_SOURCES += nucleus/nucleus.S
+KERNEL_SOURCES += nucleus/nucleus.S nucleus/pvh.S

@@ -5,16 +5,20 @@
 #include "arch/x86_64/trap.h"
 
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/fault_address.h"
 #include "kernel/arch.h"
+#include "kernel/mm/uaccess.h"
 #include "kernel/panic.h"
 #include "kernel/platform.h"
 #include "kernel/sched/thread.h"
+#include "lib/string.h"
 #include "platform/vm/lapic.h"
 
 #define VECTOR_DEBUG      1
 #define VECTOR_NMI        2
 #define VECTOR_PAGE_FAULT 14
 #define RFLAGS_TRAP       0x100
+#define ERROR_FETCH       0x10
 
 static struct {
 	platform_interrupt_fn handler;
@@ -68,6 +72,24 @@ void arch_take_interrupts(void)
 		arch_flush_requested();
 }
 
+/* Must come before anything that could fault. */
+static uintptr_t fault_address(const struct trap_frame *frame)
+{
+	uint8_t code[INSTRUCTION_MAX_BYTES];
+	size_t bytes = MIN(sizeof(code), PAGE_BYTES - frame->rip % PAGE_BYTES);
+	uint64_t fs_base;
+	uintptr_t address;
+
+	__asm__ volatile("rdfsbase %0" : "=r"(fs_base));
+	if (frame->rip >= KERNEL_VIRT_BASE)
+		memcpy(code, (const void *)(uintptr_t)frame->rip, bytes);
+	else if (frame->error & ERROR_FETCH || user_copy_in(code, frame->rip, bytes) != 0)
+		bytes = 0;
+	if (fault_address_decode(frame, fs_base, code, bytes, &address))
+		return address;
+	return nucleus_call(NUCLEUS_READ_FAULT_ADDRESS, 0, 0);
+}
+
 void trap_fault(struct trap_frame *frame)
 {
 	uintptr_t address = 0;
@@ -75,7 +97,7 @@ void trap_fault(struct trap_frame *frame)
 	if (frame->vector == VECTOR_NMI)
 		return;
 	if (frame->vector == VECTOR_PAGE_FAULT)
-		address = nucleus_call(NUCLEUS_READ_FAULT_ADDRESS, 0, 0);
+		address = fault_address(frame);
 	if (frame->vector == VECTOR_DEBUG && frame->rip >= KERNEL_VIRT_BASE) {
 		/* The program single-stepped into a system call: that ends here. */
 		frame->rflags &= ~(uint64_t)RFLAGS_TRAP;

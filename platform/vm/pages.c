@@ -51,7 +51,7 @@ void pages_init(const struct boot_info *info)
 	boot_tables_end = info->tables_end;
 }
 
-void pages_use_allocator(void)
+void platform_memory_ready(void)
 {
 	allocator_is_up = true;
 }

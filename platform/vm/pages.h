@@ -6,8 +6,6 @@
 
 /* Takes over the tables that the launcher made. */
 void pages_init(const struct boot_info *info);
-/* From now on, tables may come from page_alloc(). */
-void pages_use_allocator(void);
 /* This vcpu takes part in flushes. */
 void pages_cpu_online(uint32_t cpu);
 

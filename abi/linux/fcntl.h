@@ -1,0 +1,168 @@
+/* Flags and commands of open(2), fcntl(2) and the *at() calls on x86-64. */
+#ifndef ABI_LINUX_FCNTL_H
+#define ABI_LINUX_FCNTL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum linux_open_flag {
+	LINUX_O_ACCMODE = 3,
+	LINUX_O_RDONLY = 0,
+	LINUX_O_WRONLY = 1,
+	LINUX_O_RDWR = 2,
+	LINUX_O_CREAT = 0100,
+	LINUX_O_EXCL = 0200,
+	LINUX_O_NOCTTY = 0400,
+	LINUX_O_TRUNC = 01000,
+	LINUX_O_APPEND = 02000,
+	LINUX_O_NONBLOCK = 04000,
+	LINUX_O_DSYNC = 010000,
+	LINUX_O_ASYNC = 020000,
+	LINUX_O_DIRECT = 040000,
+	LINUX_O_LARGEFILE = 0100000,
+	LINUX_O_DIRECTORY = 0200000,
+	LINUX_O_NOFOLLOW = 0400000,
+	LINUX_O_NOATIME = 01000000,
+	LINUX_O_CLOEXEC = 02000000,
+	LINUX_O_SYNC = 04010000,
+	LINUX_O_PATH = 010000000,
+	LINUX_O_TMPFILE = 020200000,
+	LINUX_O_TMPFILE_BIT = 020000000,
+};
+
+enum linux_at_flag {
+	LINUX_AT_FDCWD = -100,
+	LINUX_AT_SYMLINK_NOFOLLOW = 0x100,
+	LINUX_AT_EACCESS = 0x200,
+	LINUX_AT_REMOVEDIR = 0x200,
+	LINUX_AT_SYMLINK_FOLLOW = 0x400,
+	LINUX_AT_NO_AUTOMOUNT = 0x800,
+	LINUX_AT_EMPTY_PATH = 0x1000,
+	LINUX_AT_STATX_FORCE_SYNC = 0x2000,
+	LINUX_AT_STATX_DONT_SYNC = 0x4000,
+};
+
+enum linux_resolve_flag {
+	LINUX_RESOLVE_NO_XDEV = 0x01,
+	LINUX_RESOLVE_NO_MAGICLINKS = 0x02,
+	LINUX_RESOLVE_NO_SYMLINKS = 0x04,
+	LINUX_RESOLVE_BENEATH = 0x08,
+	LINUX_RESOLVE_IN_ROOT = 0x10,
+	LINUX_RESOLVE_CACHED = 0x20,
+};
+
+enum linux_fcntl_command {
+	LINUX_F_DUPFD = 0,
+	LINUX_F_GETFD = 1,
+	LINUX_F_SETFD = 2,
+	LINUX_F_GETFL = 3,
+	LINUX_F_SETFL = 4,
+	LINUX_F_GETLK = 5,
+	LINUX_F_SETLK = 6,
+	LINUX_F_SETLKW = 7,
+	LINUX_F_SETOWN = 8,
+	LINUX_F_GETOWN = 9,
+	LINUX_F_SETSIG = 10,
+	LINUX_F_GETSIG = 11,
+	LINUX_F_SETOWN_EX = 15,
+	LINUX_F_GETOWN_EX = 16,
+	LINUX_F_OFD_GETLK = 36,
+	LINUX_F_OFD_SETLK = 37,
+	LINUX_F_OFD_SETLKW = 38,
+	LINUX_F_SETLEASE = 1024,
+	LINUX_F_GETLEASE = 1025,
+	LINUX_F_NOTIFY = 1026,
+	LINUX_F_DUPFD_QUERY = 1027,
+	LINUX_F_DUPFD_CLOEXEC = 1030,
+	LINUX_F_SETPIPE_SZ = 1031,
+	LINUX_F_GETPIPE_SZ = 1032,
+	LINUX_F_ADD_SEALS = 1033,
+	LINUX_F_GET_SEALS = 1034,
+};
+
+#define LINUX_FD_CLOEXEC 1
+
+enum linux_lock_type {
+	LINUX_F_RDLCK = 0,
+	LINUX_F_WRLCK = 1,
+	LINUX_F_UNLCK = 2,
+	LINUX_LOCK_SH = 1,
+	LINUX_LOCK_EX = 2,
+	LINUX_LOCK_NB = 4,
+	LINUX_LOCK_UN = 8,
+};
+
+struct linux_flock {
+	int16_t type;
+	int16_t whence;
+	int32_t pad;
+	int64_t start;
+	int64_t length;
+	int32_t pid;
+	int32_t pad2;
+};
+
+enum linux_seal {
+	LINUX_F_SEAL_SEAL = 1,
+	LINUX_F_SEAL_SHRINK = 2,
+	LINUX_F_SEAL_GROW = 4,
+	LINUX_F_SEAL_WRITE = 8,
+	LINUX_F_SEAL_FUTURE_WRITE = 16,
+	LINUX_F_SEAL_EXEC = 32,
+};
+
+enum linux_memfd_flag {
+	LINUX_MFD_CLOEXEC = 1,
+	LINUX_MFD_ALLOW_SEALING = 2,
+	LINUX_MFD_HUGETLB = 4,
+	LINUX_MFD_NOEXEC_SEAL = 8,
+	LINUX_MFD_EXEC = 16,
+};
+
+enum linux_fallocate_mode {
+	LINUX_FALLOC_KEEP_SIZE = 1,
+	LINUX_FALLOC_PUNCH_HOLE = 2,
+	LINUX_FALLOC_ALL = 0x7f,
+};
+
+enum linux_seek {
+	LINUX_SEEK_SET = 0,
+	LINUX_SEEK_CUR = 1,
+	LINUX_SEEK_END = 2,
+	LINUX_SEEK_DATA = 3,
+	LINUX_SEEK_HOLE = 4,
+};
+
+enum linux_rename_flag {
+	LINUX_RENAME_NOREPLACE = 1,
+	LINUX_RENAME_EXCHANGE = 2,
+	LINUX_RENAME_WHITEOUT = 4,
+};
+
+enum linux_directory_type {
+	LINUX_DT_UNKNOWN = 0,
+	LINUX_DT_FIFO = 1,
+	LINUX_DT_CHR = 2,
+	LINUX_DT_DIR = 4,
+	LINUX_DT_BLK = 6,
+	LINUX_DT_REG = 8,
+	LINUX_DT_LNK = 10,
+	LINUX_DT_SOCK = 12,
+};
+
+struct linux_dirent64 {
+	uint64_t inode;
+	int64_t next;
+	uint16_t bytes;
+	uint8_t type;
+	char name[]; /* ends in NUL; records are multiples of 8 bytes */
+};
+
+#define LINUX_NAME_MAX 255
+#define LINUX_PATH_MAX 4096
+#define LINUX_S_ISTYPE(mode, type) (((mode)&0170000) == (type))
+
+_Static_assert(sizeof(struct linux_flock) == 32, "Linux layout");
+_Static_assert(offsetof(struct linux_dirent64, name) == 19, "Linux layout");
+
+#endif

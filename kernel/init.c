@@ -1,0 +1,36 @@
+/* Boot of the kernel: one ordered list of calls, on vcpu 0, each with what it needs. */
+#include "abi/boot_info.h"
+#include "drivers/console.h"
+#include "kernel/exec/exec.h"
+#include "kernel/fs/file.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/mm/page_alloc.h"
+#include "kernel/mm/vm.h"
+#include "kernel/panic.h"
+#include "kernel/platform.h"
+#include "kernel/random.h"
+#include "kernel/sched/clock.h"
+#include "kernel/sched/futex.h"
+#include "kernel/sched/sched.h"
+#include "kernel/signal/signal.h"
+
+_Noreturn void kernel_main(void)
+{
+	const struct boot_info *info = platform_boot_info();
+
+	page_alloc_init(info);   /* memory; everything else may allocate from here on */
+	platform_memory_ready(); /* page tables may grow */
+	clock_init();
+	random_init(info->seed); /* address-space layout depends on it */
+	platform_forget_seed();
+	sched_init();            /* this context becomes the idle thread of vcpu 0 */
+	signal_init();
+	futex_init();
+	vm_init();
+	fd_table_init();
+	console_init();          /* from here on, messages reach the user's stderr */
+	if (vfs_init() != 0 || console_open_standard() != 0)
+		panic("not enough memory to boot");
+	exec_start_program(info);
+	sched_start();
+}
