@@ -1,0 +1,299 @@
+/*
+ * Builds what the guest finds in its memory; see image.h and abi/boot_info.h.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/boot_tables.h"
+#include "lib/elf.h"
+#include "lib/syscall_sites.h"
+#include "monitor/image.h"
+#include "monitor/message.h"
+#include "monitor/stream.h"
+#include "monitor/timeline.h"
+
+#define PAGE_BYTES         4096ull
+#define LAPIC_HZ           1000000000ull /* KVM's timer counts nanoseconds */
+#define VIRTIO_ID_CONSOLE  3
+#define VIRTIO_F_EVENT_IDX (1ull << 29)
+#define VIRTIO_F_VERSION_1 (1ull << 32)
+#define MACHINE_MIN_FREE   (8ull << 20)
+
+/* ---- strings --------------------------------------------------------------- */
+
+/* Appends with its NUL; counts only while `to` is NULL. */
+static void append(char *to, uint64_t *at, const char *text)
+{
+	uint64_t bytes = strlen(text) + 1;
+
+	if (to)
+		memcpy(to + *at, text, bytes);
+	*at += bytes;
+}
+
+static uint32_t append_environment(const struct machine *machine, char *to, uint64_t *at)
+{
+	const struct options *options = &machine->options;
+	uint32_t count = 0;
+
+	for (char **entry = environ; options->host_environment && *entry; entry++, count++)
+		append(to, at, *entry);
+	for (unsigned i = 0; i < options->environment_count; i++, count++)
+		append(to, at, options->environment[i]);
+	return count;
+}
+
+/* The order is that of boot_info.strings. Returns bytes. */
+static uint64_t write_strings(const struct machine *machine, char *to, struct boot_info *info)
+{
+	const struct options *options = &machine->options;
+	uint64_t at = 0;
+
+	append(to, &at, machine->program_path);
+	for (unsigned i = 0; i < options->argument_count; i++)
+		append(to, &at, options->arguments[i]);
+	info->argument_count = options->argument_count;
+	info->environment_count = append_environment(machine, to, &at);
+	append(to, &at, options->directory ? options->directory : "");
+	return at;
+}
+
+uint64_t image_strings_bytes(const struct machine *machine)
+{
+	struct boot_info unused;
+
+	return write_strings(machine, NULL, &unused);
+}
+
+/* ---- modules --------------------------------------------------------------- */
+
+static void add_memory(struct machine *machine, uint64_t base, uint64_t bytes, bool writable)
+{
+	if (!guest_memory_add(
+		    &machine->memory, base, bytes, layout_host(&machine->layout, base), writable))
+		message_fail(STATUS_MONITOR_FAILED, "memory: too many ranges");
+}
+
+static void map_file(struct machine *machine, const struct machine_file *file,
+	const struct layout_module *module, bool writable)
+{
+	int protection = PROT_READ | (writable ? PROT_WRITE : 0);
+
+	if (!file->path || file->bytes == 0)
+		return;
+	if (mmap(layout_host(&machine->layout, module->base), file->bytes, protection,
+		    MAP_PRIVATE | MAP_FIXED, file->fd, 0) == MAP_FAILED)
+		message_fail(
+			STATUS_MONITOR_FAILED, "%s: cannot map: %s", file->path, strerror(errno));
+	add_memory(machine, module->base, ALIGN_UP(file->bytes, PAGE_BYTES), writable);
+}
+
+static void add_module(struct boot_info *info, enum boot_module_type type, uint64_t base,
+	uint64_t bytes, bool writable)
+{
+	if (bytes)
+		info->modules[info->module_count++] =
+			(struct boot_module){base, bytes, type, writable};
+}
+
+/* Checks the program and finds its system-call sites unless a file of them was given. */
+static void prepare_program(struct machine *machine, struct boot_info *info)
+{
+	const struct layout *layout = &machine->layout;
+	const uint8_t *file = layout_host(layout, layout->program.base);
+	uint64_t bytes = machine->program.bytes, sites_bytes = machine->sites.bytes;
+	struct elf_program program;
+	enum elf_error error = elf_check(file, bytes, &program);
+
+	if (error != ELF_OK)
+		message_fail(STATUS_NOT_EXECUTABLE, "%s: %s", machine->program.path,
+			elf_error_text(error));
+	if (!machine->sites.path) {
+		void *sites = layout_host(layout, layout->sites.base);
+
+		sites_bytes = sizeof(struct syscall_site) *
+			      syscall_sites_find(file, bytes, &program, sites, SYSCALL_SITES_MAX);
+		add_memory(machine, layout->sites.base, ALIGN_UP(sites_bytes, PAGE_BYTES), true);
+	}
+	add_module(info, BOOT_MODULE_PROGRAM, layout->program.base, bytes, true);
+	add_module(info, BOOT_MODULE_FILES, layout->files.base, machine->files.bytes, true);
+	add_module(info, BOOT_MODULE_SITES, layout->sites.base, sites_bytes, true);
+}
+
+static void map_kernel(struct machine *machine)
+{
+	const struct kernel_file *kernel = &machine->kernel;
+	const struct layout *layout = &machine->layout;
+
+	kernel_file_map(kernel, layout_host(layout, layout->kernel_base));
+	for (unsigned i = 0; i < kernel->segment_count; i++)
+		add_memory(machine, layout->kernel_base + kernel->segments[i].offset,
+			kernel->segments[i].bytes, kernel->segments[i].writable);
+}
+
+/* ---- page tables ------------------------------------------------------------- */
+
+static void *table_at(void *context, uint64_t phys)
+{
+	return layout_host(context, phys);
+}
+
+static bool map_linear(struct boot_tables *tables, uint64_t base, uint64_t bytes)
+{
+	return boot_tables_map(tables, LINEAR_BASE + base, base,
+		ALIGN_UP(bytes, BOOT_TABLES_LARGE_BYTES), BOOT_TABLES_WRITE | BOOT_TABLES_USER,
+		true);
+}
+
+static bool map_everything(const struct machine *machine, struct boot_tables *tables)
+{
+	const struct kernel_file *kernel = &machine->kernel;
+	const struct layout *layout = &machine->layout;
+
+	for (unsigned i = 0; i < layout->slot_count; i++) {
+		if (!map_linear(tables, layout->slots[i].base, layout->slots[i].bytes))
+			return false;
+	}
+	for (unsigned i = 0; i < kernel->segment_count; i++) {
+		const struct kernel_segment *segment = &kernel->segments[i];
+		unsigned rights = (segment->writable ? BOOT_TABLES_WRITE : 0u) |
+				  (segment->executable ? BOOT_TABLES_EXECUTE : 0u);
+
+		if (!boot_tables_map_kernel(tables, KERNEL_VIRT_BASE + segment->offset,
+			    layout->kernel_base + segment->offset, segment->bytes, rights,
+			    kernel->note.nucleus_start, kernel->note.nucleus_end))
+			return false;
+	}
+	return boot_tables_map(tables, DEVICE_VIRT_BASE, LAYOUT_LOCAL_APIC, PAGE_BYTES,
+		BOOT_TABLES_WRITE | BOOT_TABLES_USER | BOOT_TABLES_UNCACHED, false);
+}
+
+static void build_tables(struct machine *machine, struct boot_info *info)
+{
+	const struct layout *layout = &machine->layout;
+	union {
+		const struct layout *in;
+		void *out;
+	} context = {.in = layout};
+	struct boot_tables tables = {
+		.page_at = table_at,
+		.context = context.out,
+		.next = layout->tables,
+		.end = layout->tables_end,
+		.pool_is_zero = true,
+	};
+
+	if (!boot_tables_init(&tables) || !map_everything(machine, &tables))
+		message_fail(STATUS_MONITOR_FAILED, "memory: not enough room for page tables");
+	machine->page_tables = tables.root;
+	info->page_tables = tables.root;
+	info->tables_next = tables.next;
+	info->tables_end = tables.end;
+}
+
+/* ---- boot info ----------------------------------------------------------------- */
+
+static void add_region(struct boot_info *info, uint64_t base, uint64_t end, uint32_t type)
+{
+	if (base < end)
+		info->regions[info->region_count++] = (struct boot_region){
+			base, end - base, type, .is_zero = type == BOOT_REGION_RAM};
+}
+
+static void add_devices(const struct layout *layout, struct boot_info *info)
+{
+	static const uint32_t roles[DEVICE_COUNT] = {
+		[DEVICE_STDIO] = BOOT_ROLE_STDIO,
+		[DEVICE_STDERR] = BOOT_ROLE_STDERR,
+		[DEVICE_CONTROL] = BOOT_ROLE_CONTROL,
+	};
+
+	for (unsigned i = 0; i < DEVICE_COUNT; i++) {
+		struct boot_device *device = &info->devices[i];
+
+		device->transport = BOOT_TRANSPORT_STATIC;
+		device->virtio_id = VIRTIO_ID_CONSOLE;
+		device->role = roles[i];
+		device->interrupt = STREAM_FIRST_VECTOR + i;
+		device->features = VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX;
+		device->queue_count = QUEUE_COUNT;
+		for (unsigned queue = 0; queue < QUEUE_COUNT; queue++)
+			device->queues[queue] = layout_queue(layout, i, queue);
+	}
+	info->device_count = DEVICE_COUNT;
+}
+
+static void describe_streams(struct boot_info *info)
+{
+	struct winsize window = {0};
+
+	for (int fd = 0; fd < 3; fd++)
+		info->streams[fd] = (uint8_t)stream_kind(fd);
+	if (stream_window_size(&window)) {
+		info->tty_rows = window.ws_row;
+		info->tty_columns = window.ws_col;
+	}
+}
+
+static void describe_memory(const struct machine *machine, struct boot_info *info)
+{
+	const struct layout *layout = &machine->layout;
+
+	add_region(info, 0, layout->reserved_end, BOOT_REGION_RESERVED);
+	add_region(info, layout->reserved_end, layout->low_bytes, BOOT_REGION_RAM);
+	add_region(info, LAYOUT_HOLE_END, LAYOUT_HOLE_END + layout->high_bytes, BOOT_REGION_RAM);
+	info->kernel_base = layout->kernel_base;
+}
+
+void image_build(struct machine *machine)
+{
+	const struct layout *layout = &machine->layout;
+	const struct options *options = &machine->options;
+	struct boot_info *info = (void *)layout_host(layout, LAYOUT_BOOT_INFO);
+
+	if (layout->reserved_end + MACHINE_MIN_FREE > layout->low_bytes)
+		message_fail(STATUS_MONITOR_FAILED,
+			"--mem: too little memory for these arguments; give more");
+	add_memory(machine, 0, layout->low_bytes, true);
+	if (layout->high_bytes)
+		add_memory(machine, LAYOUT_HOLE_END, layout->high_bytes, true);
+	map_kernel(machine);
+	map_file(machine, &machine->program, &layout->program, true);
+	map_file(machine, &machine->files, &layout->files, true);
+	map_file(machine, &machine->sites, &layout->sites, true);
+
+	info->magic = BOOT_INFO_MAGIC;
+	info->version = BOOT_INFO_VERSION;
+	info->flags = BOOT_DIRECT | (options->verbose ? BOOT_VERBOSE : 0u) |
+		      (options->trace_syscalls ? BOOT_TRACE_SYSCALLS : 0u);
+	info->cpu_count = options->cpus;
+	info->lapic_hz = LAPIC_HZ;
+	info->start_tsc = timeline_at(MARK_START);
+	info->strings = layout->strings;
+	info->strings_bytes =
+		write_strings(machine, (char *)layout_host(layout, layout->strings), info);
+	describe_memory(machine, info);
+	describe_streams(info);
+	add_devices(layout, info);
+	build_tables(machine, info);
+	prepare_program(machine, info);
+	if (getrandom(info->seed, sizeof(info->seed), 0) != sizeof(info->seed))
+		message_fail(STATUS_MONITOR_FAILED, "getrandom: %s", strerror(errno));
+}
+
+void image_set_clock(struct machine *machine)
+{
+	struct boot_info *info = (void *)layout_host(&machine->layout, LAYOUT_BOOT_INFO);
+	struct timespec now;
+	uint64_t before = timeline_ticks();
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	info->wall_tsc = before + (timeline_ticks() - before) / 2;
+	info->wall_ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+	info->tsc_hz = machine->tsc_hz;
+}

@@ -1,0 +1,27 @@
+/*
+ * The I/O thread: standard streams, control messages, signals.
+ */
+#ifndef MONITOR_IO_H
+#define MONITOR_IO_H
+
+#include "monitor/machine.h"
+
+/* Makes the doorbell and rings. After image_build(), before the guest runs. */
+void io_init(struct machine *machine);
+
+/* Lets KVM ring the doorbell by itself. After vm_ready. */
+void io_connect(struct machine *machine);
+
+/* The loop of the I/O thread. */
+_Noreturn void io_run(struct machine *machine);
+
+/* From a vcpu thread, on its way through the monitor: a doorbell was written. */
+void io_doorbell(struct machine *machine);
+
+/*
+ * From a vcpu thread: the guest ended. Writes out all output that it queued, then
+ * ends the monitor with `status`, or by the signal that killed the program.
+ */
+_Noreturn void io_finish(struct machine *machine, int status);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * The kernel image: build/kernel.elf, as abi/kernel_image.h describes it.
+ *
+ * It is mapped, not copied, so that all VMs of a host share its text. The whole
+ * file also stays mapped read-only, for symbol names after a crash.
+ */
+#ifndef MONITOR_KERNEL_FILE_H
+#define MONITOR_KERNEL_FILE_H
+
+#include "abi/kernel_image.h"
+#include "lib/compiler.h"
+
+#define KERNEL_FILE_MAX_SEGMENTS 8
+
+struct kernel_segment {
+	uint64_t
+		offset; /* in the image: physical from kernel_base, virtual from KERNEL_VIRT_BASE */
+	uint64_t bytes; /* in memory, page-aligned */
+	uint64_t file_offset;
+	uint64_t file_bytes; /* not aligned */
+	bool writable, executable;
+};
+
+struct kernel_file {
+	const char *path;
+	int fd;
+	const uint8_t *file; /* mapping of the whole file */
+	uint64_t file_bytes;
+	struct kernel_note note;
+	struct kernel_segment segments[KERNEL_FILE_MAX_SEGMENTS];
+	unsigned segment_count;
+	uint64_t image_bytes; /* of all segments with the gaps, page-aligned */
+};
+
+/* Opens and checks the file; ends the monitor with a message if it is bad. */
+void kernel_file_open(struct kernel_file *kernel, const char *path);
+
+/* Maps the segments at `host` over a mapping that reads as zeroes. */
+void kernel_file_map(const struct kernel_file *kernel, uint8_t *host);
+
+/*
+ * The function that holds the virtual address: its name, and in *offset how far in
+ * the address lies, in *source its source file ("" if unknown). NULL: none known.
+ */
+const char *kernel_file_symbol(
+	const struct kernel_file *kernel, uint64_t address, uint64_t *offset, const char **source);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * Where everything lies in guest-physical memory and in the monitor's own.
+ *
+ *   guest-physical                         what
+ *   0            page 0                    nothing, never used
+ *   0x1000       struct boot_info
+ *   0x2000       virtqueues of the static devices
+ *   ...          strings (arguments, environment)
+ *   ...          page tables, then free pages for more of them
+ *   reserved_end, 2 MiB-aligned            free RAM up to 3 GiB; the rest from 4 GiB
+ *   kernel_base, after RAM, 2 MiB-aligned  kernel image, then program, files, sites
+ *   0xd0000000                             doorbell
+ *   0xfee00000                             local APIC
+ *
+ * The host addresses of RAM and modules follow each other in one reservation, so
+ * that a memory slot can cover both.
+ */
+#ifndef MONITOR_LAYOUT_H
+#define MONITOR_LAYOUT_H
+
+#include "abi/boot_info.h"
+#include "monitor/kernel_file.h"
+#include "monitor/options.h"
+
+#define LAYOUT_BOOT_INFO  0x1000ull
+#define LAYOUT_QUEUES     0x2000ull
+#define LAYOUT_DOORBELL   0xd0000000ull
+#define LAYOUT_LOCAL_APIC 0xfee00000ull
+#define LAYOUT_HOLE_START (3ull << 30)
+#define LAYOUT_HOLE_END   (4ull << 30)
+
+#define LAYOUT_SPARE_TABLES 64 /* at least, for the kernel */
+#define LAYOUT_MAX_SLOTS    2
+
+enum layout_device { DEVICE_STDIO, DEVICE_STDERR, DEVICE_CONTROL, DEVICE_COUNT };
+enum layout_queue { QUEUE_TO_GUEST, QUEUE_FROM_GUEST, QUEUE_COUNT };
+
+struct layout_module {
+	uint64_t base;
+	uint64_t bytes; /* not aligned */
+};
+
+struct layout_slot {
+	uint64_t base;
+	uint64_t bytes;
+	uint8_t *host;
+};
+
+struct layout {
+	uint64_t low_bytes, high_bytes; /* RAM from 0, RAM from 4 GiB */
+	uint64_t queues[DEVICE_COUNT][QUEUE_COUNT];
+	uint64_t strings;
+	uint64_t tables, tables_end;
+	uint64_t reserved_end;
+	uint64_t kernel_base;
+	struct layout_module program, files, sites;
+	uint64_t modules_end; /* 2 MiB-aligned */
+	struct layout_slot slots[LAYOUT_MAX_SLOTS];
+	unsigned slot_count;
+	uint8_t *host; /* of guest-physical 0 */
+};
+
+/* Entries of each queue. */
+uint16_t layout_queue_size(unsigned device, unsigned queue);
+/* Guest-physical parts of a queue. */
+struct boot_queue layout_queue(const struct layout *layout, unsigned device, unsigned queue);
+
+/* Sizes of what is to be placed; `program`, `files` and `sites` are 0 when absent. */
+struct layout_sizes {
+	uint64_t mem, kernel, program, files, sites, strings;
+};
+
+/* Pure: fills all but the host addresses. */
+void layout_plan(struct layout *layout, const struct layout_sizes *sizes);
+
+/* Reserves host memory for the plan; ends the monitor with a message on failure. */
+void layout_reserve(struct layout *layout);
+
+/* Host address of a place in RAM or a module; the caller knows that it exists. */
+uint8_t *layout_host(const struct layout *layout, uint64_t phys);
+
+#endif

@@ -1,0 +1,151 @@
+/*
+ * burrow-monitor: runs one program in one VM.
+ *
+ * Threads: the main thread creates the VM and then is vcpu 0. A second one fills
+ * the guest's memory meanwhile, creates vcpu 0, starts the other vcpus' threads and
+ * becomes the I/O thread (io.c). docs/monitor.md has the whole picture.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "monitor/cpuid.h"
+#include "monitor/image.h"
+#include "monitor/io.h"
+#include "monitor/message.h"
+#include "monitor/signals.h"
+#include "monitor/timeline.h"
+#include "monitor/vcpu.h"
+#include "monitor/vm.h"
+
+static struct machine machine;
+static struct vcpu vcpus[BOOT_MAX_CPUS];
+
+/* A file that the VM was started from was cut short by someone. */
+static void on_bus_error(int number)
+{
+	(void)number;
+	message_fail(STATUS_VM_FAILED,
+		"a file that this VM runs from was truncated; replace files by rename instead");
+}
+
+/* A closed standard stream must not become the number of a file of the monitor. */
+static void occupy_standard_streams(void)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			(void)open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+}
+
+static void open_file(struct machine_file *file, const char *path, int not_found, int not_good)
+{
+	struct stat status;
+
+	if (!path)
+		return;
+	file->path = path;
+	file->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (file->fd < 0 || fstat(file->fd, &status) < 0)
+		message_fail(
+			errno == ENOENT ? not_found : not_good, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		message_fail(not_good, "%s: not a regular file", path);
+	file->bytes = (uint64_t)status.st_size;
+	if (file->bytes == 0)
+		message_fail(not_good, "%s: empty file", path);
+}
+
+static void open_files(void)
+{
+	const struct options *options = &machine.options;
+	char link[32];
+	ssize_t bytes;
+
+	open_file(&machine.program, options->arguments[0], STATUS_NOT_FOUND, STATUS_NOT_EXECUTABLE);
+	open_file(&machine.files, options->files, STATUS_MONITOR_FAILED, STATUS_MONITOR_FAILED);
+	open_file(&machine.sites, options->sites, STATUS_MONITOR_FAILED, STATUS_MONITOR_FAILED);
+	kernel_file_open(&machine.kernel, options->kernel);
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", machine.program.fd);
+	bytes = readlink(link, machine.program_path, sizeof(machine.program_path) - 1);
+	if (bytes <= 0)
+		snprintf(machine.program_path, sizeof(machine.program_path), "%s",
+			options->arguments[0]);
+	timeline_mark(MARK_FILES);
+}
+
+static void plan_memory(void)
+{
+	struct layout_sizes sizes = {
+		.mem = machine.options.mem_bytes,
+		.kernel = machine.kernel.image_bytes,
+		.program = machine.program.bytes,
+		.files = machine.files.bytes,
+		.sites = machine.sites.path ? machine.sites.bytes : IMAGE_SITES_BYTES,
+		.strings = image_strings_bytes(&machine),
+	};
+
+	layout_plan(&machine.layout, &sizes);
+	layout_reserve(&machine.layout);
+	timeline_mark(MARK_MEMORY);
+}
+
+static void *run_secondary_vcpu(void *argument)
+{
+	struct vcpu *vcpu = argument;
+
+	vcpu_create(vcpu, &machine, (unsigned)(vcpu - vcpus));
+	gate_wait(&machine.slots_ready);
+	vcpu_run(vcpu);
+}
+
+static void start_thread(void *(*entry)(void *), void *argument)
+{
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, entry, argument);
+
+	if (error)
+		message_fail(STATUS_MONITOR_FAILED, "cannot start a thread: %s", strerror(error));
+}
+
+static void *run_io(void *argument)
+{
+	(void)argument;
+	image_build(&machine);
+	timeline_mark(MARK_IMAGE);
+	io_init(&machine);
+	gate_wait(&machine.vm_ready);
+	vcpu_create(&vcpus[0], &machine, 0);
+	timeline_mark(MARK_VCPU);
+	gate_open(&machine.image_ready);
+	for (unsigned i = 1; i < machine.options.cpus; i++)
+		start_thread(run_secondary_vcpu, &vcpus[i]);
+	io_connect(&machine);
+	io_run(&machine);
+}
+
+int main(int argc, char **argv)
+{
+	timeline_mark(MARK_START);
+	occupy_standard_streams();
+	options_parse(&machine.options, argc, argv);
+	signals_block();
+	signal(SIGBUS, on_bus_error);
+	timeline_mark(MARK_OPTIONS);
+	open_files();
+	vm_open(&machine);
+	plan_memory();
+	machine.needs_cpuid = cpuid_is_virtualized();
+	start_thread(run_io, NULL);
+	vm_create(&machine);
+	vm_set_memory(&machine);
+	gate_wait(&machine.image_ready);
+	image_set_clock(&machine);
+	vcpu_run(&vcpus[0]);
+}

@@ -1,0 +1,169 @@
+/*
+ * Parses the command line; strict, because only `burrow run` writes it.
+ */
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/boot_info.h"
+#include "monitor/message.h"
+#include "monitor/options.h"
+
+#define MEM_STEP 0x200000ull
+
+static const char usage[] =
+	"usage: burrow-monitor --kernel FILE [--mem SIZE] [--cpus N] [--files CPIO] [--sites "
+	"FILE]\n"
+	"         [--verbose] [--trace-syscalls] [--env K=V]... [--host-env] [--cwd DIR]\n"
+	"         -- PROGRAM [ARGUMENT...]\n"
+	"Runs a static linux/amd64 program in a VM of its own. `burrow run` starts it; see\n"
+	"burrow-run(1).\n";
+
+bool options_parse_size(const char *text, uint64_t *bytes)
+{
+	uint64_t value = 0;
+	unsigned shift = 0;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		if (__builtin_mul_overflow(value, 10u, &value) ||
+			__builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
+			return false;
+	}
+	switch (*text) {
+	case 'K':
+	case 'k':
+		shift = 10;
+		break;
+	case 'M':
+	case 'm':
+		shift = 20;
+		break;
+	case 'G':
+	case 'g':
+		shift = 30;
+		break;
+	case '\0':
+		*bytes = value;
+		return true;
+	default:
+		return false;
+	}
+	if (text[1] != '\0' || value > UINT64_MAX >> shift)
+		return false;
+	*bytes = value << shift;
+	return true;
+}
+
+static unsigned online_cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 1;
+	return (unsigned)CPU_COUNT(&set);
+}
+
+static uint64_t parse_mem(const char *text)
+{
+	uint64_t bytes;
+
+	if (!options_parse_size(text, &bytes))
+		message_fail(STATUS_MONITOR_FAILED,
+			"--mem %s: not a size; give a number with K, M or G, such as 512M", text);
+	if (bytes < OPTIONS_MEM_MIN)
+		message_fail(STATUS_MONITOR_FAILED,
+			"--mem %s: too little memory; a program needs at least %luM", text,
+			(unsigned long)(OPTIONS_MEM_MIN >> 20));
+	if (bytes > OPTIONS_MEM_MAX)
+		message_fail(STATUS_MONITOR_FAILED,
+			"--mem %s: more than a VM can address; give at most %luG", text,
+			(unsigned long)(OPTIONS_MEM_MAX >> 30));
+	return ALIGN_UP(bytes, MEM_STEP);
+}
+
+static unsigned parse_cpus(const char *text)
+{
+	uint64_t value;
+
+	if (!options_parse_size(text, &value) || value < 1 || value > BOOT_MAX_CPUS)
+		message_fail(STATUS_MONITOR_FAILED, "--cpus %s: not a number from 1 to %d", text,
+			BOOT_MAX_CPUS);
+	return (unsigned)value;
+}
+
+static const char *parse_environment(struct options *options, char *text)
+{
+	if (!strchr(text, '=') || text[0] == '=')
+		message_fail(STATUS_MONITOR_FAILED, "--env %s: no value; write NAME=VALUE", text);
+	options->environment[options->environment_count++] = text;
+	return text;
+}
+
+/* Options with a value. Returns false if `name` is none of them. */
+static bool parse_valued(struct options *options, const char *name, char *value)
+{
+	if (strcmp(name, "--kernel") == 0)
+		options->kernel = value;
+	else if (strcmp(name, "--files") == 0)
+		options->files = value;
+	else if (strcmp(name, "--sites") == 0)
+		options->sites = value;
+	else if (strcmp(name, "--cwd") == 0)
+		options->directory = value;
+	else if (strcmp(name, "--mem") == 0)
+		options->mem_bytes = value ? parse_mem(value) : 0;
+	else if (strcmp(name, "--cpus") == 0)
+		options->cpus = value ? parse_cpus(value) : 0;
+	else if (strcmp(name, "--env") == 0)
+		(void)(value ? parse_environment(options, value) : NULL);
+	else
+		return false;
+	if (!value)
+		message_fail(STATUS_MONITOR_FAILED, "%s: needs a value; see --help", name);
+	return true;
+}
+
+static bool parse_flag(struct options *options, const char *name)
+{
+	if (strcmp(name, "--verbose") == 0)
+		options->verbose = true;
+	else if (strcmp(name, "--trace-syscalls") == 0)
+		options->trace_syscalls = true;
+	else if (strcmp(name, "--host-env") == 0)
+		options->host_environment = true;
+	else
+		return false;
+	return true;
+}
+
+void options_parse(struct options *options, int argc, char **argv)
+{
+	int i;
+
+	*options = (struct options){.mem_bytes = OPTIONS_MEM_DEFAULT, .environment = argv};
+	/* --env values are collected at the front of argv, behind the reading position. */
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--help") == 0) {
+			message_write(usage, sizeof(usage) - 1);
+			exit(0);
+		}
+		if (parse_flag(options, argv[i]))
+			continue;
+		if (!parse_valued(options, argv[i], argv[i + 1]))
+			message_fail(STATUS_MONITOR_FAILED,
+				"%s: unknown option; the program goes after --, see --help",
+				argv[i]);
+		i++;
+	}
+	if (i + 1 >= argc)
+		message_fail(
+			STATUS_MONITOR_FAILED, "no program given; write it after --, see --help");
+	if (!options->kernel)
+		message_fail(STATUS_MONITOR_FAILED, "no kernel given; use --kernel FILE");
+	options->arguments = argv + i + 1;
+	options->argument_count = (unsigned)(argc - i - 1);
+	if (!options->cpus)
+		options->cpus = MIN(online_cpus(), (unsigned)BOOT_MAX_CPUS);
+}

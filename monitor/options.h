@@ -1,0 +1,35 @@
+/*
+ * The command line of the monitor.
+ */
+#ifndef MONITOR_OPTIONS_H
+#define MONITOR_OPTIONS_H
+
+#include "lib/compiler.h"
+
+#define OPTIONS_MEM_MIN     (16ull << 20)
+#define OPTIONS_MEM_MAX     (512ull << 30)
+#define OPTIONS_MEM_DEFAULT (512ull << 20)
+
+struct options {
+	const char *kernel;
+	const char *files;     /* NULL: none */
+	const char *sites;     /* NULL: the monitor finds them itself */
+	const char *directory; /* working directory of the program; NULL: / */
+	uint64_t mem_bytes;    /* multiple of 2 MiB */
+	unsigned cpus;
+	bool verbose;
+	bool trace_syscalls;
+	bool host_environment;
+	char **environment; /* the K=V of each --env, in order */
+	unsigned environment_count;
+	char **arguments; /* the program's path as given, then its arguments */
+	unsigned argument_count;
+};
+
+/* Ends the monitor with a message if the command line is wrong. */
+void options_parse(struct options *options, int argc, char **argv);
+
+/* "512M", "1G", "65536K", bytes without a suffix; false if it is no such number. */
+bool options_parse_size(const char *text, uint64_t *bytes);
+
+#endif
