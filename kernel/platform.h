@@ -57,7 +57,8 @@ bool platform_give_back(struct phys base, uint64_t bytes);
  * Page tables of the lower half. Caller (kernel/mm/vm.c) serialises with the
  * address-space lock. `bytes` is a multiple of the page size; huge pages are used
  * for parts where both addresses are 2 MiB-aligned and a table is not in the way.
- * `owned` marks anonymous pages (software bit), so that unmapping reports them.
+ * `owned` marks anonymous pages (software bit), so that unmapping reports them. An
+ * entry that is there already is replaced. On -ENOMEM a first part may be mapped.
  */
 int platform_map(uintptr_t address, struct phys phys, uint64_t bytes, int protection, bool owned);
 
@@ -78,7 +79,8 @@ struct platform_mapping platform_lookup(uintptr_t address, uintptr_t *next);
 void platform_unmap(uintptr_t address);
 /* Turns a huge entry into 512 small ones with the same rights. -ENOMEM. */
 int platform_split(uintptr_t address);
-/* Changes the rights of the entry that maps `address`. No flush. */
+/* Changes the rights of the entry that maps `address`. Protection 0 keeps the page
+ * but lets nobody at it; lookups still report it. No flush. */
 void platform_protect(uintptr_t address, int protection);
 /* Clears the dirty/accessed bits of the entry. No flush. */
 void platform_clean(uintptr_t address);

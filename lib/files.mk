@@ -6,3 +6,6 @@ KERNEL_SOURCES += lib/boot_tables.c
 MONITOR_SOURCES += lib/boot_tables.c
 UNIT_TESTS += lib/boot_tables_test
 lib/boot_tables_test_SOURCES := lib/boot_tables.c
+KERNEL_SOURCES += lib/tree.c
+UNIT_TESTS += lib/tree_test
+lib/tree_test_SOURCES := lib/tree.c

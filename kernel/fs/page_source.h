@@ -25,7 +25,7 @@ struct page_source_ops {
 	void (*mark_dirty)(struct page_source *source, uint64_t offset);
 	/* msync(MS_SYNC). May sleep. */
 	int (*sync)(struct page_source *source, uint64_t offset, uint64_t bytes);
-	void (*acquire)(struct page_source *source);
+	void (*acquire)(struct page_source *source); /* never sleeps: called under vm.lock */
 	void (*release)(struct page_source *source); /* may free it; may sleep */
 	/* Path for /proc/self/maps, written into buffer. */
 	void (*describe)(struct page_source *source, char *buffer, size_t capacity, uint64_t *inode);

@@ -1,4 +1,6 @@
 KERNEL_SOURCES += kernel/mm/page_alloc.c kernel/mm/heap.c kernel/mm/uio.c kernel/mm/uaccess.c
+KERNEL_SOURCES += kernel/mm/vm_area.c kernel/mm/vm_pages.c kernel/mm/vm_fault.c kernel/mm/vm_map.c
+KERNEL_SOURCES += kernel/mm/vm_protect.c kernel/mm/vm_advise.c kernel/mm/vm_remap.c kernel/mm/vm_source.c
 KERNEL_SOURCES += arch/x86_64/uaccess.S
 
 MM_FAKES := arch/host/fake_memory.c arch/host/fake_panic.c

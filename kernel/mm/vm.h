@@ -7,6 +7,11 @@
  * anything that sleeps. Areas never hold frames for PROT_NONE ranges and cost
  * nothing per byte. Anonymous pages are owned by their page-table entry; file
  * pages are owned by the file's page cache (kernel/fs/vfs.h: struct page_source).
+ *
+ * W^X: a mapping is never writable and executable at once; asking for it is -EACCES.
+ * Code made at run time is written first and then made executable with mprotect.
+ * Overcommit follows Linux's heuristic: reservations are free, and only a writable
+ * private mapping larger than the machine's whole memory is refused.
  */
 #ifndef KERNEL_MM_VM_H
 #define KERNEL_MM_VM_H
@@ -25,6 +30,8 @@ enum vm_flags {
 	VM_NO_HUGE = 1u << 5,     /* MADV_NOHUGEPAGE */
 	VM_HUGE = 1u << 6,        /* MADV_HUGEPAGE */
 	VM_LOW = 1u << 7,         /* MAP_32BIT */
+	VM_NO_RESERVE = 1u << 8,  /* MAP_NORESERVE: no overcommit check */
+	VM_NEVER_WRITE = 1u << 9, /* shared, of a file opened read-only: mprotect(WRITE) is -EACCES */
 };
 
 void vm_init(void);
@@ -32,6 +39,7 @@ void vm_init(void);
 /* Maps anonymous memory (source NULL) or pages of `source` from `offset`. `hint` is
  * page-aligned. `name` (static string or NULL) shows in /proc/self/maps. Takes its
  * own reference on source. -ENOMEM, -EEXIST, -EINVAL, -EACCES. */
+/* -EPERM: a fixed address below USER_START. */
 int vm_map(uintptr_t hint, uint64_t bytes, int protection, uint32_t flags,
 	struct page_source *source, uint64_t offset, const char *name, uintptr_t *result);
 int vm_unmap(uintptr_t address, uint64_t bytes);
@@ -68,12 +76,16 @@ struct vm_area_info {
 	int protection;
 	uint32_t flags;
 	uint64_t offset;
-	struct page_source *source; /* borrowed */
+	struct page_source *source; /* a key to compare, not to use: it may be gone */
 	const char *name;
 };
 
 /* The first area that ends above `address`; false if none. For /proc/self/maps. */
 bool vm_next_area(uintptr_t address, struct vm_area_info *info);
+
+/* The path of the file that area maps (empty: none), for /proc/self/maps. May sleep;
+ * `address` is looked up again, so the area may have gone: false. */
+bool vm_area_describe(uintptr_t address, char *buffer, size_t capacity, uint64_t *inode);
 
 struct vm_counts {
 	uint64_t mapped_bytes, resident_bytes, peak_resident_bytes, area_count;
