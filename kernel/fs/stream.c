@@ -58,42 +58,48 @@ int stream_grow(struct stream *stream, uint64_t used)
 	return 0;
 }
 
+/* What uio moved of a chunk, though it may have met a fault in the middle. */
+static uint64_t moved_since(const struct uio *uio, uint64_t left_before)
+{
+	return left_before - uio->bytes_left;
+}
+
 long stream_put(struct stream *stream, struct uio *uio, uint64_t bytes)
 {
 	uint64_t position = stream->write_position;
 	uint64_t end = position + MIN(bytes, stream->size - stream_used(stream));
-	long error = 0;
+	long result = 0;
 
-	while (position != end) {
-		uint64_t n = contiguous(stream, position, end - position);
+	end = MIN(end, position + uio->bytes_left);
+	while (position != end && result >= 0) {
+		uint64_t before = uio->bytes_left;
 
-		error = uio_copy_from(uio, at(stream, position), n);
-		if (error <= 0)
-			break;
-		position += (uint64_t)error;
+		result = uio_copy_from(
+			uio, at(stream, position), contiguous(stream, position, end - position));
+		position += moved_since(uio, before);
 	}
 	bytes = position - stream->write_position;
 	WRITE_ONCE(stream->write_position, position);
-	return bytes == 0 && error < 0 ? error : (long)bytes;
+	return bytes == 0 ? result : (long)bytes;
 }
 
 long stream_take(struct stream *stream, struct uio *uio, uint64_t bytes)
 {
 	uint64_t position = stream->read_position;
 	uint64_t end = position + MIN(bytes, stream_used(stream));
-	long error = 0;
+	long result = 0;
 
-	while (position != end) {
-		uint64_t n = contiguous(stream, position, end - position);
+	end = MIN(end, position + uio->bytes_left);
+	while (position != end && result >= 0) {
+		uint64_t before = uio->bytes_left;
 
-		error = uio_copy_to(uio, at(stream, position), n);
-		if (error <= 0)
-			break;
-		position += (uint64_t)error;
+		result = uio_copy_to(
+			uio, at(stream, position), contiguous(stream, position, end - position));
+		position += moved_since(uio, before);
 	}
 	bytes = position - stream->read_position;
 	WRITE_ONCE(stream->read_position, position);
-	return bytes == 0 && error < 0 ? error : (long)bytes;
+	return bytes == 0 ? result : (long)bytes;
 }
 
 void stream_peek(const struct stream *stream, uint64_t skip, void *dst, uint64_t bytes)

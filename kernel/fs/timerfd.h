@@ -19,7 +19,5 @@ int timerfd_create(int clock, uint32_t flags, struct file **file);
 int timerfd_set(struct file *file, int flags, const struct timerfd_setting *setting,
 	struct timerfd_setting *old);
 int timerfd_get(struct file *file, struct timerfd_setting *setting);
-/* CLOCK_REALTIME was set: wall-clock timers move, CANCEL_ON_SET ones are cancelled. */
-void timerfd_clock_was_set(void);
 
 #endif
