@@ -91,19 +91,6 @@ static long send_to_process(const struct linux_siginfo *info)
 	return info->signo == 0 ? 0 : signal_send_process(info);
 }
 
-/* True if a process that `pid` names (by any of its threads, as Linux has it) exists. */
-static bool is_program(int pid)
-{
-	if (pid == PROCESS_ID)
-		return true;
-	struct thread *thread = pid > 0 ? thread_find(pid) : NULL;
-
-	if (thread == NULL)
-		return false;
-	thread_release(thread);
-	return true;
-}
-
 long sys_kill(uint64_t pid_argument, uint64_t number)
 {
 	int pid = (int)pid_argument;
@@ -111,7 +98,7 @@ long sys_kill(uint64_t pid_argument, uint64_t number)
 
 	/* 0: the caller's group, which is the program. A negative number names another
 	 * group, or with -1 every process but the caller: there is none. */
-	if (pid != 0 && !is_program(pid))
+	if (!syscall_is_program(pid))
 		return -LINUX_ESRCH;
 	fill_sender(&info, (int)number, LINUX_SI_USER);
 	return send_to_process(&info);
@@ -169,7 +156,7 @@ long sys_rt_sigqueueinfo(uint64_t pid, uint64_t number, uint64_t address)
 		return error;
 	if ((int)pid != PROCESS_ID && (info.code >= 0 || info.code == LINUX_SI_TKILL))
 		return -LINUX_EPERM;
-	if (!is_program((int)pid))
+	if ((int)pid == 0 || !syscall_is_program((int)pid))
 		return -LINUX_ESRCH;
 	return send_to_process(&info);
 }

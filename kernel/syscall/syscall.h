@@ -6,7 +6,7 @@
  * (the number in decimal) and each call is a function
  *     long sys_NAME(uint64_t a0, ... );   (as many as argument_count)
  * in SUBJECT.c, which includes "kernel/syscall/prototypes.h". It returns a result or
- * -E. Subjects: memory, thread, time, signal, identity, system, file, event; table.c
+ * -E. Subjects: memory, thread, time, signal, identity, system, file, event, refused; table.c
  * includes them all. What is in no table returns -ENOSYS and is counted (shown at
  * exit with --verbose). A call that needs the registers of the program (rt_sigreturn,
  * clone) finds them with arch_thread_frame(thread_current()).
@@ -52,6 +52,13 @@ void syscall_report_unimplemented(void);
 
 /* What the table holds for numbers nobody implements. */
 long syscall_unimplemented(void);
+
+/* For clone(2) and its kin asked for a process: says so once on stderr. -ENOSYS. */
+long syscall_refuse_process(const char *call);
+
+/* Whether `pid` names the program: by its id, by that of one of its threads (as on
+ * Linux) or as 0, the caller. */
+bool syscall_is_program(int pid);
 
 /* ---- trace.c ---- */
 
