@@ -89,6 +89,25 @@ $(foreach test,$(UNIT_TESTS),$(eval $(call unit_test,$(test))))
 test-unit: $(patsubst %,$(BUILD)/test/%,$(UNIT_TESTS))
 	@scripts/run-unit-tests $(patsubst %,$(BUILD)/test/%,$(UNIT_TESTS))
 
+# ---- fuzzers: X_fuzz.c with LLVMFuzzerTestOneInput, always built by clang ----
+# FUZZERS += lib/elf_fuzz
+# lib/elf_fuzz_SOURCES := lib/elf.c
+# What was found interesting is kept in build/fuzz/X_fuzz.corpus, crashes beside it.
+FUZZ_SECONDS ?= 10
+FUZZ_CFLAGS := -std=gnu17 -O1 -g -I. -D_GNU_SOURCE -fno-strict-aliasing -fno-omit-frame-pointer \
+	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+define fuzz_test
+build/fuzz/$(1): $(1).c $$($(1)_SOURCES)
+	@mkdir -p $$(@D)
+	@echo "  FUZZCC  $(1)"
+	@clang $$(FUZZ_CFLAGS) $$($(1)_CFLAGS) -MMD -MP -MF $$@.d -MT $$@ -o $$@ $(1).c $$($(1)_SOURCES)
+endef
+$(foreach test,$(FUZZERS),$(eval $(call fuzz_test,$(test))))
+
+.PHONY: fuzz
+fuzz: $(patsubst %,build/fuzz/%,$(FUZZERS))
+	@scripts/run-fuzzers $(FUZZ_SECONDS) $^
+
 # ---- running, testing, measuring: docs/testing.md ----
 TEST_PROGRAMS := $(patsubst %,$(BUILD)/test/%,$(UNIT_TESTS))
 

@@ -9,3 +9,10 @@ lib/boot_tables_test_SOURCES := lib/boot_tables.c
 KERNEL_SOURCES += lib/tree.c
 UNIT_TESTS += lib/tree_test
 lib/tree_test_SOURCES := lib/tree.c
+
+UNIT_TESTS += lib/elf_test lib/syscall_sites_test
+lib/elf_test_SOURCES := lib/elf.c
+lib/syscall_sites_test_SOURCES := lib/syscall_sites.c lib/elf.c
+FUZZERS += lib/elf_fuzz lib/syscall_sites_fuzz
+lib/elf_fuzz_SOURCES := lib/elf.c
+lib/syscall_sites_fuzz_SOURCES := lib/syscall_sites.c lib/elf.c

@@ -82,13 +82,14 @@ static bool comes_at(const struct text *text, const uint8_t *at, const char *pat
 	return (size_t)(text->end - at) >= bytes && memcmp(at, pattern, bytes) == 0;
 }
 
-/* b8 imm32, or 48 c7 c0 imm32, just before `at`. */
+/* b8 imm32, or 48 c7 c0 imm32, just before `at`. A byte 41, 43 … 4f before b8 would
+ * make it a move to r8d: left to the trap. */
 static bool match_move(const struct text *text, const uint8_t *at, struct syscall_site *site)
 {
 	if (at - text->start >= 7 && comes_before(text, at - 4, "\x48\xc7\xc0", 3)) {
 		site->kind = SITE_MOV_RAX;
 		site->address = 7;
-	} else if (at - text->start >= 5 && at[-5] == 0xb8) {
+	} else if (at - text->start >= 6 && at[-5] == 0xb8 && (at[-6] & 0xf1) != 0x41) {
 		site->kind = SITE_MOV_EAX;
 		site->address = 5;
 	} else {
