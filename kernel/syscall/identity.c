@@ -18,16 +18,6 @@ static bool has(const struct credentials *credentials, enum capability capabilit
 
 /* ---- processes ------------------------------------------------------------- */
 
-long sys_getpid(void)
-{
-	return PROCESS_ID;
-}
-
-long sys_getppid(void)
-{
-	return 0;
-}
-
 long sys_getpgrp(void)
 {
 	return PROCESS_ID;

@@ -2,9 +2,8 @@
  * System calls that are refused on purpose. ENOSYS: this kernel has no such thing,
  * and programs that ask have a way without. EPERM: it exists elsewhere, but is not
  * for this program to do to its machine; programs know that answer from containers.
+ * What concerns other processes is in thread.c.
  */
-#include "kernel/log.h"
-#include "kernel/mm/uaccess.h"
 #include "kernel/syscall/prototypes.h"
 #include "kernel/syscall/syscall.h"
 
@@ -17,7 +16,6 @@
 REFUSE(ptrace, LINUX_ENOSYS)
 REFUSE(syslog, LINUX_ENOSYS)
 REFUSE(_sysctl, LINUX_ENOSYS)
-REFUSE(waitid, LINUX_ENOSYS) /* with pidfd_open: os.StartProcess does without pidfds */
 REFUSE(add_key, LINUX_ENOSYS)
 REFUSE(request_key, LINUX_ENOSYS)
 REFUSE(keyctl, LINUX_ENOSYS)
@@ -32,8 +30,6 @@ REFUSE(kcmp, LINUX_ENOSYS)
 REFUSE(seccomp, LINUX_ENOSYS)
 REFUSE(bpf, LINUX_ENOSYS)
 REFUSE(userfaultfd, LINUX_ENOSYS)
-REFUSE(pidfd_send_signal, LINUX_ENOSYS)
-REFUSE(pidfd_open, LINUX_ENOSYS)
 REFUSE(pidfd_getfd, LINUX_ENOSYS)
 REFUSE(io_uring_setup, LINUX_ENOSYS)
 REFUSE(io_uring_enter, LINUX_ENOSYS)
@@ -72,55 +68,4 @@ REFUSE(setns, LINUX_EPERM)
 long sys_unshare(uint64_t flags)
 {
 	return flags == 0 ? 0 : -LINUX_EPERM;
-}
-
-/* ---- other programs ---------------------------------------------------------- */
-
-long syscall_refuse_process(const char *call)
-{
-	static bool was_said;
-
-	/* Once: programs that try often find out the same way. */
-	if (!__atomic_exchange_n(&was_said, true, __ATOMIC_RELAXED))
-		log_notice("the program tried to start another process (%s): this machine runs "
-			   "one program",
-			call);
-	return -LINUX_ENOSYS;
-}
-
-static long refuse_program(const char *call, uint64_t path_address)
-{
-	char path[256];
-
-	if (user_copy_string(path, path_address, sizeof(path)) < 0)
-		return syscall_refuse_process(call);
-	log_notice("the program tried to start %s (%s): this machine runs one program", path, call);
-	return -LINUX_ENOSYS;
-}
-
-long sys_fork(void)
-{
-	return syscall_refuse_process("fork");
-}
-
-long sys_vfork(void)
-{
-	return syscall_refuse_process("vfork");
-}
-
-long sys_execve(uint64_t path, uint64_t arguments, uint64_t environment)
-{
-	(void)arguments;
-	(void)environment;
-	return refuse_program("execve", path);
-}
-
-long sys_execveat(
-	uint64_t directory, uint64_t path, uint64_t arguments, uint64_t environment, uint64_t flags)
-{
-	(void)directory;
-	(void)arguments;
-	(void)environment;
-	(void)flags;
-	return refuse_program("execveat", path);
 }

@@ -53,9 +53,6 @@ void syscall_report_unimplemented(void);
 /* What the table holds for numbers nobody implements. */
 long syscall_unimplemented(void);
 
-/* For clone(2) and its kin asked for a process: says so once on stderr. -ENOSYS. */
-long syscall_refuse_process(const char *call);
-
 /* Whether `pid` names the program: by its id, by that of one of its threads (as on
  * Linux) or as 0, the caller. */
 bool syscall_is_program(int pid);

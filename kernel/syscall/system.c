@@ -86,18 +86,6 @@ long sys_personality(uint64_t persona)
 	return __atomic_exchange_n(&current, (uint32_t)persona, __ATOMIC_RELAXED);
 }
 
-/* There are no children. */
-long sys_wait4(uint64_t pid, uint64_t status, uint64_t options, uint64_t usage)
-{
-	const uint64_t known = 0xe000000f; /* WNOHANG WUNTRACED WCONTINUED __WALL ... */
-
-	(void)status;
-	(void)usage;
-	if ((uint32_t)options & ~known)
-		return -LINUX_EINVAL;
-	return (int32_t)pid == INT32_MIN ? -LINUX_ESRCH : -LINUX_ECHILD;
-}
-
 /* ---- use --------------------------------------------------------------------- */
 
 struct linux_sysinfo {
