@@ -156,9 +156,10 @@ static void add_machine(struct text_list *list, const struct options *options)
 {
 	bool use_kvm = options->platform == PLATFORM_QEMU_KVM;
 
-	add_value(list, "-machine", alloc_text("microvm,acpi=off,x-option-roms=off"));
-	add_value(list, "-accel", alloc_text(use_kvm ? "kvm" : "tcg"));
-	add_value(list, "-cpu", alloc_text(use_kvm ? "host" : "max"));
+	add_value(list, "-machine",
+		alloc_text("microvm,acpi=off,pic=off,pit=off,rtc=off,x-option-roms=off"));
+	add_value(list, "-accel", alloc_text("%s", use_kvm ? "kvm" : "tcg"));
+	add_value(list, "-cpu", alloc_text("%s", use_kvm ? "host" : "max"));
 	add_value(list, "-smp", alloc_text("%u", options->cpus));
 	add_value(list, "-m", alloc_text("%juM", (uintmax_t)(options->memory_bytes >> 20)));
 	add(list, "-nodefaults");
