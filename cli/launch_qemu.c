@@ -87,7 +87,7 @@ static struct text_list *program_arguments(const struct launch *launch)
 	struct text_list *list = alloc_zeroed(sizeof(*list));
 	const struct text_list *rest = &launch->options->arguments;
 
-	text_list_add(list, launch->program->name);
+	text_list_add(list, launch->program->argument);
 	for (size_t i = 0; i < rest->count; i++)
 		text_list_add(list, rest->items[i]);
 	return list;

@@ -123,6 +123,7 @@ static void build_package(struct program *program, const char *word)
 			directory, STATUS_TOOL_FAILED, alloc_text("%s: %s", path, strerror(errno)));
 	remove_build_directory(directory);
 	program->name = path;
+	program->argument = path;
 	program->open_path = alloc_text("/proc/self/fd/%d", program->fd);
 	program->is_built = true;
 }
@@ -153,7 +154,8 @@ static void open_file(struct program *program, const char *word)
 	program->name = realpath(word, NULL);
 	if (program->name == NULL)
 		program->name = alloc_text("%s", word);
-	program->open_path = program->name;
+	program->argument = alloc_text("%s", word);
+	program->open_path = program->argument;
 }
 
 static void find_program(struct program *program, const char *word)

@@ -11,8 +11,9 @@
 #include "lib/elf.h"
 
 struct program {
-	char *name;      /* argv[0], and the program's path inside the VM */
-	char *open_path; /* where to open it on the host: a path or /proc/self/fd/N */
+	char *name;      /* the program's path inside the VM */
+	char *argument;  /* argv[0]: as given; for a package, its name */
+	char *open_path; /* where to open it on the host: as given, or /proc/self/fd/N */
 	int fd;
 	const uint8_t *image; /* mapped read-only */
 	uint64_t bytes;

@@ -54,8 +54,9 @@ static uint64_t write_strings(const struct machine *machine, char *to, struct bo
 	const struct options *options = &machine->options;
 	uint64_t at = 0;
 
-	append(to, &at, machine->program_path);
-	for (unsigned i = 0; i < options->argument_count; i++)
+	append(to, &at, options->name ? options->name : machine->program_path);
+	append(to, &at, options->name ? options->name : options->arguments[0]);
+	for (unsigned i = 1; i < options->argument_count; i++)
 		append(to, &at, options->arguments[i]);
 	info->argument_count = options->argument_count;
 	info->environment_count = append_environment(machine, to, &at);

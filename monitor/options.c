@@ -14,7 +14,7 @@
 static const char usage[] =
 	"usage: burrow-monitor --kernel FILE [--mem SIZE] [--cpus N] [--files CPIO] [--sites "
 	"FILE]\n"
-	"         [--verbose] [--trace-syscalls] [--env K=V]... [--host-env] [--cwd DIR]\n"
+	"         [--verbose] [--trace-syscalls] [--env K=V]... [--host-env] [--cwd DIR] [--name PATH]\n"
 	"         -- PROGRAM [ARGUMENT...]\n"
 	"Runs a static linux/amd64 program in a VM of its own. `burrow run` starts it; see\n"
 	"burrow-run(1).\n";
@@ -110,6 +110,8 @@ static bool parse_valued(struct options *options, const char *name, char *value)
 		options->files = value;
 	else if (strcmp(name, "--sites") == 0)
 		options->sites = value;
+	else if (strcmp(name, "--name") == 0)
+		options->name = value;
 	else if (strcmp(name, "--cwd") == 0)
 		options->directory = value;
 	else if (strcmp(name, "--mem") == 0)

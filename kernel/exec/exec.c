@@ -56,7 +56,7 @@ static const char *working_directory(void)
 {
 	const char *at = skip_strings(strings(), 1 + boot->argument_count + boot->environment_count);
 
-	return at < strings() + boot->strings_bytes ? at : "/";
+	return at < strings() + boot->strings_bytes && *at != 0 ? at : "/";
 }
 
 /* The launcher's strings must all end inside their block. */
