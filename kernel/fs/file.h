@@ -69,6 +69,10 @@ struct file {
 struct file *file_create(const struct file_ops *ops, uint32_t flags, void *data);
 void file_acquire(struct file *file);
 void file_release(struct file *file);
+/* For lookups without a lock: false if the last reference is gone already. */
+bool file_acquire_unless_dead(struct file *file);
+/* Gives the memory of unused descriptions back. Only when nobody looks descriptors up. */
+void file_pool_trim(void);
 
 static inline bool file_is_readable(const struct file *file)
 {

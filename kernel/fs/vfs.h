@@ -33,8 +33,12 @@ struct vnode_ops {
 	int (*rename)(struct vnode *from_directory, const char *from, size_t from_length,
 		struct vnode *moved, struct vnode *to_directory, const char *to, size_t to_length,
 		struct vnode *replaced, uint32_t flags);
-	/* Links. Writes at most capacity bytes, returns the full length. */
+	/* Links whose text is not vnode->data: writes at most capacity bytes, returns the
+	 * full length. */
 	long (*read_link)(struct vnode *link, char *buffer, size_t capacity);
+	/* Links of /proc that lead to a file whatever its name: gives one of the two, with
+	 * a reference; *file where it has no entry. */
+	int (*jump)(struct vnode *link, struct path_entry **entry, struct file **file);
 	/* All. Sets what `mask` (enum vnode_attribute) names. */
 	int (*set_attributes)(struct vnode *vnode, uint32_t mask, const struct linux_stat *values);
 	int (*get_attributes)(struct vnode *vnode, struct linux_stat *stat);
@@ -54,6 +58,18 @@ enum vnode_attribute {
 	VNODE_MTIME = 32, VNODE_CTIME = 64,
 };
 
+/* One mounted tree. Names do not cross from one to another (-EXDEV). */
+struct file_system {
+	const char *type; /* "tmpfs" */
+	uint64_t device;  /* st_dev */
+	uint64_t magic;   /* statfs(2) */
+	uint64_t last_inode;
+	bool read_only;
+	bool names_vary; /* entries come and go by themselves: not cached */
+};
+
+struct watch;
+
 struct vnode {
 	const struct vnode_ops *ops;
 	const struct file_ops *file_ops; /* used when ops->open is NULL */
@@ -62,17 +78,15 @@ struct vnode {
 	uint32_t mode; /* S_IFMT bits never change */
 	uint64_t inode;
 	struct mutex lock;
-	void *data;
-	struct list watches; /* inotify */
-};
-
-/* Resolved by vfs_resolve: a directory entry that may not exist (vnode NULL). */
-struct resolved {
-	struct path_entry *parent; /* with a reference */
-	struct path_entry *entry;  /* with a reference; NULL if the name does not exist */
-	char name[256];
-	size_t name_length;
-	bool must_be_directory; /* the path ended in a slash */
+	void *data; /* of the kind; of links: the text, ending in NUL */
+	uint32_t nlink, uid, gid;
+	uint32_t watch_events; /* union of what `watches` ask for */
+	uint64_t rdev;
+	uint64_t size;
+	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns;
+	struct watch *watches;       /* inotify; guarded by inotify's lock */
+	struct file_lock *locks;     /* guarded by file_lock.lock */
+	struct extended_attribute *attributes; /* guarded by lock */
 };
 
 /* Mounts the memory file system at /, fills in /dev, /etc, /tmp, /proc, /sys. */
@@ -92,6 +106,10 @@ int vfs_rename(int old_fd, const char *old_path, int new_fd, const char *new_pat
 long vfs_read_link(int directory_fd, const char *path, char *buffer, size_t capacity);
 int vfs_set_attributes(int directory_fd, const char *path, uint32_t at_flags, uint32_t mask,
 	const struct linux_stat *values);
+/* The same for a node, as fchmod(2) and its like; checks what kinds allow. */
+int vfs_set_vnode_attributes(struct vnode *vnode, uint32_t mask, const struct linux_stat *values);
+/* fstat(2) of any open file. */
+int file_stat(struct file *file, struct linux_stat *stat);
 int vfs_access(int directory_fd, const char *path, int mode, uint32_t at_flags);
 int vfs_change_directory(int directory_fd, const char *path);
 int vfs_change_directory_file(struct file *file);

@@ -3,7 +3,6 @@
  * getrandom(2). Limits are in rlimit.c.
  */
 #include "kernel/credentials.h"
-#include "kernel/lock.h"
 #include "kernel/mm/page_alloc.h"
 #include "kernel/mm/uaccess.h"
 #include "kernel/mm/vm.h"
@@ -13,67 +12,49 @@
 #include "kernel/sched/thread.h"
 #include "kernel/syscall/prototypes.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/system_name.h"
 #include "lib/string.h"
 
 /* ---- names ------------------------------------------------------------------- */
 
-#define NAME_BYTES 65
-
-/*
- * The release starts with the Linux version whose system calls are offered: programs
- * parse it to find out what they may use. 6.1 has all that is here.
- */
+/* struct new_utsname: the names in the order of enum system_name. */
 struct linux_utsname {
-	char system[NAME_BYTES], node[NAME_BYTES], release[NAME_BYTES], version[NAME_BYTES],
-		machine[NAME_BYTES], domain[NAME_BYTES];
+	char names[SYSTEM_NAME_COUNT][SYSTEM_NAME_BYTES];
 };
 
 _Static_assert(sizeof(struct linux_utsname) == 390, "Linux layout");
-
-static struct spinlock names_lock; /* rank 55; guards names */
-static struct linux_utsname names = {
-	.system = "Linux",
-	.node = "burrow",
-	.release = "6.1.0-burrow",
-	.version = "#1 SMP Burrow",
-	.machine = "x86_64",
-	.domain = "(none)",
-};
 
 long sys_uname(uint64_t address)
 {
 	struct linux_utsname copy;
 
-	spin_lock(&names_lock);
-	copy = names;
-	spin_unlock(&names_lock);
+	for (int which = 0; which < SYSTEM_NAME_COUNT; which++)
+		system_get_name(which, copy.names[which]);
 	return user_copy_out(address, &copy, sizeof(copy)) != 0 ? -LINUX_EFAULT : 0;
 }
 
-static long set_name(char name[NAME_BYTES], uint64_t address, uint64_t length)
+static long set_name(
+	int (*set)(const char *text, size_t bytes), uint64_t address, uint64_t length)
 {
-	char copy[NAME_BYTES] = {0};
+	char copy[SYSTEM_NAME_BYTES] = {0};
 
 	if (credentials_get().euid != 0)
 		return -LINUX_EPERM;
-	if ((int)length < 0 || (int)length > NAME_BYTES - 1)
+	if ((int)length < 0 || (int)length > SYSTEM_NAME_BYTES - 1)
 		return -LINUX_EINVAL;
 	if (user_copy_in(copy, address, (uint32_t)length) != 0)
 		return -LINUX_EFAULT;
-	spin_lock(&names_lock);
-	memcpy(name, copy, NAME_BYTES);
-	spin_unlock(&names_lock);
-	return 0;
+	return set(copy, (uint32_t)length);
 }
 
 long sys_sethostname(uint64_t address, uint64_t length)
 {
-	return set_name(names.node, address, length);
+	return set_name(system_set_node_name, address, length);
 }
 
 long sys_setdomainname(uint64_t address, uint64_t length)
 {
-	return set_name(names.domain, address, length);
+	return set_name(system_set_domain_name, address, length);
 }
 
 /* A word that a process keeps for itself; nothing in it changes what runs already. */

@@ -1,0 +1,229 @@
+/*
+ * Sparse pages of memory files. See page_cache.h.
+ */
+#include "kernel/fs/page_cache.h"
+#include "kernel/mm/heap.h"
+#include "kernel/mm/page_alloc.h"
+#include "kernel/sched/sched.h"
+#include "lib/string.h"
+
+#define SLOT_BITS  6
+#define SLOT_COUNT (1u << SLOT_BITS)
+
+struct node {
+	uint64_t slots[SLOT_COUNT]; /* nodes; in the lowest level, pages */
+};
+
+static uint64_t total_pages;
+
+void page_cache_init(struct page_cache *cache)
+{
+	memset(cache, 0, sizeof(*cache));
+}
+
+static bool fits(const struct page_cache *cache, uint64_t index)
+{
+	return cache->height * SLOT_BITS >= 64 || (index >> (cache->height * SLOT_BITS)) == 0;
+}
+
+static uint32_t slot_at(uint64_t index, uint32_t level)
+{
+	return (uint32_t)(index >> (level * SLOT_BITS)) % SLOT_COUNT;
+}
+
+static struct node *child(uint64_t slot)
+{
+	return (struct node *)(uintptr_t)slot;
+}
+
+uint64_t page_cache_find_locked(const struct page_cache *cache, uint64_t index)
+{
+	const struct node *node = cache->root;
+
+	if (cache->height == 0 || !fits(cache, index))
+		return 0;
+	for (uint32_t level = cache->height - 1; level > 0 && node; level--)
+		node = child(node->slots[slot_at(index, level)]);
+	return node ? node->slots[slot_at(index, 0)] : 0;
+}
+
+static bool grow(struct page_cache *cache)
+{
+	struct node *node = heap_zalloc(sizeof(*node));
+
+	if (!node)
+		return false;
+	node->slots[0] = (uintptr_t)cache->root;
+	cache->root = node;
+	cache->height++;
+	return true;
+}
+
+uint64_t *page_cache_slot_locked(struct page_cache *cache, uint64_t index)
+{
+	struct node *node;
+
+	while (cache->height == 0 || !fits(cache, index)) {
+		if (!grow(cache))
+			return NULL;
+	}
+	node = cache->root;
+	for (uint32_t level = cache->height - 1; level > 0; level--) {
+		uint64_t *slot = &node->slots[slot_at(index, level)];
+
+		if (!*slot)
+			*slot = (uintptr_t)heap_zalloc(sizeof(*node));
+		if (!*slot)
+			return NULL;
+		node = child(*slot);
+	}
+	return &node->slots[slot_at(index, 0)];
+}
+
+/* The first page at or after *index below `node`, which covers `level` levels more. */
+static bool next_below(const struct node *node, uint32_t level, uint64_t *index, uint64_t *slot)
+{
+	for (uint32_t i = slot_at(*index, level); i < SLOT_COUNT; i++) {
+		uint64_t span = 1ull << (level * SLOT_BITS);
+
+		if (node->slots[i] && level == 0) {
+			*slot = node->slots[i];
+			return true;
+		}
+		if (node->slots[i] && next_below(child(node->slots[i]), level - 1, index, slot))
+			return true;
+		if (!node->slots[i] || level == 0)
+			*index = (*index & ~(span - 1)) + span;
+		if (*index == 0)
+			return false;
+	}
+	return false;
+}
+
+bool page_cache_next_locked(
+	const struct page_cache *cache, uint64_t index, uint64_t *found, uint64_t *slot)
+{
+	*found = index;
+	if (cache->height == 0 || !fits(cache, index))
+		return false;
+	return next_below(cache->root, cache->height - 1, found, slot);
+}
+
+uint32_t page_cache_enter(struct page_cache *cache)
+{
+	uint32_t ticket = READ_ONCE(cache->epoch) & 1;
+
+	__atomic_fetch_add(&cache->copiers[ticket], 1, __ATOMIC_SEQ_CST);
+	return ticket;
+}
+
+void page_cache_leave(struct page_cache *cache, uint32_t ticket)
+{
+	__atomic_fetch_sub(&cache->copiers[ticket], 1, __ATOMIC_RELEASE);
+}
+
+/* Until everybody who was copying when it was called has left. Two turns, because a
+ * copier may have read the epoch before the last turn and counted itself after it. */
+static void wait_for_copiers(struct page_cache *cache)
+{
+	for (int turn = 0; turn < 2; turn++) {
+		uint32_t old = __atomic_fetch_add(&cache->epoch, 1, __ATOMIC_SEQ_CST) & 1;
+
+		while (__atomic_load_n(&cache->copiers[old], __ATOMIC_ACQUIRE) != 0)
+			sched_yield();
+	}
+}
+
+const void *page_cache_read(struct page_cache *cache, uint64_t index, size_t *bytes)
+{
+	uint64_t start = index << PAGE_SHIFT, slot;
+
+	*bytes = PAGE_BYTES;
+	spin_lock(&cache->lock);
+	slot = page_cache_find_locked(cache, index);
+	if (!slot && start < cache->base_bytes) {
+		const uint8_t *data = cache->base + start;
+
+		*bytes = MIN(PAGE_BYTES, cache->base_bytes - start);
+		spin_unlock(&cache->lock);
+		return data;
+	}
+	spin_unlock(&cache->lock);
+	if (!slot)
+		return NULL;
+	return platform_phys_to_virt((struct phys){slot & ~(PAGE_BYTES - 1)});
+}
+
+uint32_t page_cache_take(struct page_cache *cache, uint64_t first, uint64_t last,
+	struct phys pages[PAGE_CACHE_BATCH], uint64_t *next)
+{
+	uint64_t index = first, slot;
+	uint32_t count = 0;
+
+	spin_lock(&cache->lock);
+	while (count < PAGE_CACHE_BATCH && page_cache_next_locked(cache, index, &index, &slot)
+		&& index <= last) {
+		*page_cache_slot_locked(cache, index) = 0;
+		pages[count++] = (struct phys){slot & ~(PAGE_BYTES - 1)};
+		index++;
+	}
+	cache->page_count -= count;
+	spin_unlock(&cache->lock);
+	*next = index;
+	return count;
+}
+
+void page_cache_free(struct page_cache *cache, const struct phys *pages, uint32_t count)
+{
+	wait_for_copiers(cache);
+	for (uint32_t i = 0; i < count; i++)
+		page_free(pages[i], 1);
+	__atomic_fetch_sub(&total_pages, count, __ATOMIC_RELAXED);
+}
+
+static void destroy_below(struct node *node, uint32_t level)
+{
+	for (uint32_t i = 0; i < SLOT_COUNT; i++) {
+		if (!node->slots[i])
+			continue;
+		if (level == 0) {
+			page_free((struct phys){node->slots[i] & ~(PAGE_BYTES - 1)}, 1);
+			__atomic_fetch_sub(&total_pages, 1, __ATOMIC_RELAXED);
+		} else {
+			destroy_below(child(node->slots[i]), level - 1);
+		}
+	}
+	heap_free(node);
+}
+
+void page_cache_destroy(struct page_cache *cache)
+{
+	if (cache->height > 0)
+		destroy_below(cache->root, cache->height - 1);
+	cache->root = NULL;
+	cache->height = 0;
+	cache->page_count = 0;
+}
+
+/* Files leave a sixteenth of memory to the program and the kernel. */
+bool page_cache_new_page(uint32_t flags, struct phys *page)
+{
+	struct page_counts counts;
+
+	page_alloc_counts(&counts);
+	if (counts.free_pages <= counts.total_pages / 16 || !page_alloc(1, flags, page))
+		return false;
+	__atomic_fetch_add(&total_pages, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+void page_cache_discard_page(struct phys page)
+{
+	page_free(page, 1);
+	__atomic_fetch_sub(&total_pages, 1, __ATOMIC_RELAXED);
+}
+
+uint64_t page_cache_total_pages(void)
+{
+	return READ_ONCE(total_pages);
+}

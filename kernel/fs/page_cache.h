@@ -1,0 +1,63 @@
+/*
+ * The pages of one memory file: a radix tree of 64 slots a node, sparse.
+ *
+ * A file may have a base: bytes that lie in boot memory (an archive) and stand in
+ * for pages that were never written. Readers copy without a lock: they announce
+ * themselves with page_cache_enter(), and a page that leaves the tree is freed only
+ * when everybody who might be copying has left. `lock` (rank 50) guards the tree.
+ */
+#ifndef KERNEL_FS_PAGE_CACHE_H
+#define KERNEL_FS_PAGE_CACHE_H
+
+#include "lib/compiler.h"
+#include "kernel/lock.h"
+#include "kernel/platform.h"
+
+/* A slot: physical address of a page and these bits. 0: no page. */
+#define PAGE_SLOT_PRESENT   1ull
+#define PAGE_SLOT_UNWRITTEN 2ull /* reserved by fallocate: zeroes, and a hole for lseek */
+
+#define PAGE_CACHE_BATCH 64
+
+struct page_cache {
+	struct spinlock lock;
+	uint32_t height; /* levels; 0: empty */
+	void *root;
+	uint64_t page_count;
+	const uint8_t *base;
+	uint64_t base_bytes;
+	uint32_t epoch;
+	uint32_t copiers[2];
+};
+
+void page_cache_init(struct page_cache *cache);
+/* Frees everything. Nobody maps or copies. */
+void page_cache_destroy(struct page_cache *cache);
+
+/* With the lock held. */
+uint64_t page_cache_find_locked(const struct page_cache *cache, uint64_t index);
+/* NULL: no memory. Makes the nodes on the way. */
+uint64_t *page_cache_slot_locked(struct page_cache *cache, uint64_t index);
+/* The first page at or after index; false if none. */
+bool page_cache_next_locked(
+	const struct page_cache *cache, uint64_t index, uint64_t *found, uint64_t *slot);
+
+/* The bytes at `index` for reading: the page, the base, or NULL for zeroes; *bytes is
+ * how many are there (the rest of the page is zeroes). Valid until page_cache_leave. */
+const void *page_cache_read(struct page_cache *cache, uint64_t index, size_t *bytes);
+uint32_t page_cache_enter(struct page_cache *cache);
+void page_cache_leave(struct page_cache *cache, uint32_t ticket);
+
+/* Takes up to PAGE_CACHE_BATCH pages of [first, last] out of the tree; *next is where
+ * to go on. The caller unmaps them, then calls page_cache_free(). */
+uint32_t page_cache_take(struct page_cache *cache, uint64_t first, uint64_t last,
+	struct phys pages[PAGE_CACHE_BATCH], uint64_t *next);
+void page_cache_free(struct page_cache *cache, const struct phys *pages, uint32_t count);
+
+/* A page for a file, if the machine can spare one. */
+MUST_CHECK bool page_cache_new_page(uint32_t flags, struct phys *page);
+/* Gives back a page that never was in a tree. */
+void page_cache_discard_page(struct phys page);
+uint64_t page_cache_total_pages(void); /* of all files, for meminfo */
+
+#endif

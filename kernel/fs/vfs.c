@@ -1,0 +1,76 @@
+/*
+ * The tree at boot: which file systems there are and what lies in them.
+ */
+#include "kernel/fs/boot_tree.h"
+#include "kernel/fs/text_node.h"
+#include "kernel/fs/tree_fill.h"
+#include "lib/string.h"
+
+static const struct {
+	const char *path;
+	uint32_t permissions;
+} directories[] = {
+	{"/etc", 0755},	    {"/tmp", 01777},	 {"/var", 0755},  {"/var/tmp", 01777},
+	{"/run", 0755},	    {"/root", 0700},	 {"/home", 0755}, {"/usr", 0755},
+	{"/usr/share", 0755}, {"/var/lib", 0755}, {"/mnt", 0755},
+};
+
+static int make_directories(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+		int error = tree_fill_mount(
+			directories[i].path, &memfs_root, directories[i].permissions);
+
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+int vfs_init(void)
+{
+	struct vnode *root;
+	int error = memfs_init();
+
+	if (error)
+		return error;
+	root = memfs_new_directory(&memfs_root, 0755);
+	if (!root)
+		return -LINUX_ENOMEM;
+	error = tree_init(root);
+	vnode_release(root);
+	if (!error)
+		error = make_directories();
+	if (!error)
+		error = device_nodes_init();
+	if (!error)
+		error = proc_init();
+	if (!error)
+		error = sys_init();
+	if (!error)
+		error = etc_init();
+	return error;
+}
+
+int vfs_put_file(const char *path, uint32_t mode, const void *data, size_t bytes, int64_t mtime_s)
+{
+	struct vnode *vnode = memfs_new_file(&memfs_root, mode & 07777);
+
+	if (vnode) {
+		vnode->size = bytes;
+		memory_file_of(vnode)->cache.base = data;
+		memory_file_of(vnode)->cache.base_bytes = bytes;
+		vnode->atime_ns = vnode->mtime_ns = mtime_s * 1000000000;
+	}
+	return tree_fill_put(path, vnode);
+}
+
+int vfs_add_device(const char *path, uint32_t major, uint32_t minor, const struct file_ops *ops)
+{
+	struct vnode *vnode = memfs_new_special(
+		&memfs_device, LINUX_S_IFCHR | 0666, NULL, ops, NULL);
+
+	if (vnode)
+		vnode->rdev = device_number(major, minor);
+	return tree_fill_put(path, vnode);
+}
