@@ -58,8 +58,8 @@ int vfs_set_vnode_attributes(struct vnode *vnode, uint32_t mask, const struct li
 	if (!error)
 		error = vnode_set_attributes(vnode, mask, values);
 	if (!error && vnode->watch_events)
-		inotify_report(vnode, mask & VNODE_SIZE ? INOTIFY_MODIFY : INOTIFY_ATTRIB, 0, NULL, 0,
-			LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFDIR));
+		inotify_report(vnode, mask & VNODE_SIZE ? INOTIFY_MODIFY : INOTIFY_ATTRIB, 0, NULL,
+			0, LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFDIR));
 	return error;
 }
 
@@ -94,7 +94,8 @@ long vfs_read_link(int directory_fd, const char *path, char *buffer, size_t capa
 {
 	struct resolved where;
 	struct vnode *link;
-	long result = path_resolve_at(directory_fd, path, *path ? 0 : LINUX_AT_EMPTY_PATH, 0, &where);
+	long result =
+		path_resolve_at(directory_fd, path, *path ? 0 : LINUX_AT_EMPTY_PATH, 0, &where);
 
 	if (result < 0)
 		return result;
@@ -175,7 +176,8 @@ long vfs_describe_file(struct file *file, char *buffer, size_t capacity)
 		length = format_text(
 			buffer, capacity, "%s:[%llu]", kind, (unsigned long long)stat.ino);
 	} else {
-		length = format_text(buffer, capacity, kind[0] == '/' ? "%s" : "anon_inode:[%s]", kind);
+		length = format_text(
+			buffer, capacity, kind[0] == '/' ? "%s" : "anon_inode:[%s]", kind);
 	}
 	return length < capacity ? (long)length + 1 : -LINUX_ERANGE;
 }

@@ -15,8 +15,8 @@ int etc_init(void);          /* /etc */
 /* st_rdev, as Linux packs it. */
 static inline uint64_t device_number(uint32_t major, uint32_t minor)
 {
-	return (minor & 0xff) | ((uint64_t)(major & 0xfff) << 8) | ((uint64_t)(minor & ~0xffu) << 12)
-	       | ((uint64_t)(major & ~0xfffu) << 32);
+	return (minor & 0xff) | ((uint64_t)(major & 0xfff) << 8) |
+	       ((uint64_t)(minor & ~0xffu) << 12) | ((uint64_t)(major & ~0xfffu) << 32);
 }
 
 #endif

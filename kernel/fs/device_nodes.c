@@ -114,14 +114,28 @@ static void release_zeroes(struct file *file)
 		vnode_release(&memory->vnode);
 }
 
-static const struct file_ops null_ops = {.kind = "null", .read = read_nothing,
-	.write = write_away, .seek = seek, .poll = poll_always};
-static const struct file_ops zero_ops = {.kind = "zero", .read = read_zeroes, .write = write_away,
-	.seek = seek, .poll = poll_always, .page_source = map_zeroes, .release = release_zeroes};
-static const struct file_ops full_ops = {.kind = "full", .read = read_zeroes, .write = write_full,
-	.seek = seek, .poll = poll_always};
-static const struct file_ops random_ops = {.kind = "random", .read = read_random,
-	.write = write_random, .seek = seek, .poll = poll_always};
+static const struct file_ops null_ops = {.kind = "null",
+	.read = read_nothing,
+	.write = write_away,
+	.seek = seek,
+	.poll = poll_always};
+static const struct file_ops zero_ops = {.kind = "zero",
+	.read = read_zeroes,
+	.write = write_away,
+	.seek = seek,
+	.poll = poll_always,
+	.page_source = map_zeroes,
+	.release = release_zeroes};
+static const struct file_ops full_ops = {.kind = "full",
+	.read = read_zeroes,
+	.write = write_full,
+	.seek = seek,
+	.poll = poll_always};
+static const struct file_ops random_ops = {.kind = "random",
+	.read = read_random,
+	.write = write_random,
+	.seek = seek,
+	.poll = poll_always};
 
 static int open_zero(struct vnode *vnode, struct file *file)
 {
@@ -180,8 +194,9 @@ int device_nodes_init(void)
 	int error = tree_fill_mount("/dev", &memfs_device, 0755);
 
 	for (size_t i = 0; i < ARRAY_SIZE(nodes) && !error; i++) {
-		struct vnode *vnode = memfs_new_special(&memfs_device,
-			LINUX_S_IFCHR | nodes[i].permissions, nodes[i].ops, nodes[i].file_ops, NULL);
+		struct vnode *vnode =
+			memfs_new_special(&memfs_device, LINUX_S_IFCHR | nodes[i].permissions,
+				nodes[i].ops, nodes[i].file_ops, NULL);
 
 		if (vnode)
 			vnode->rdev = device_number(nodes[i].major, nodes[i].minor);

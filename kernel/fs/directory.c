@@ -50,8 +50,8 @@ static struct path_entry *next_entry(struct path_entry *directory, struct listin
 	struct list *link;
 
 	spin_lock(&tree.spin);
-	if (listing->last && listing->last->linked && listing->last->parent == directory
-		&& listing->last->cookie == position)
+	if (listing->last && listing->last->linked && listing->last->parent == directory &&
+		listing->last->cookie == position)
 		link = listing->last->siblings.next;
 	else
 		link = directory->children.next;

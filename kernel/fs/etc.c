@@ -37,14 +37,15 @@ static const struct {
 		"submissions\t465/tcp\tssmtp smtps\nsyslog\t514/udp\nsubmission\t587/tcp\n"
 		"ldaps\t636/tcp\ndomain-s\t853/tcp\nimaps\t993/tcp\npop3s\t995/tcp\n"
 		"socks\t1080/tcp\nopenvpn\t1194/udp\nms-sql-s\t1433/tcp\nmysql\t3306/tcp\n"
-		"postgresql\t5432/tcp\tpostgres\nmdns\t5353/udp\namqp\t5672/tcp\nhttp-alt\t8080/tcp\n"},
+		"postgresql\t5432/tcp\tpostgres\nmdns\t5353/udp\namqp\t5672/tcp\nhttp-alt\t8080/"
+		"tcp\n"},
 };
 
 int etc_init(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		int error = vfs_put_file(files[i].path, 0644, files[i].text,
-			strlen(files[i].text), 0);
+		int error =
+			vfs_put_file(files[i].path, 0644, files[i].text, strlen(files[i].text), 0);
 
 		if (error)
 			return error;

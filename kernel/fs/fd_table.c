@@ -121,8 +121,8 @@ static void fill_slot_locked(uintptr_t *slot, int fd, struct file *file, bool cl
 		table.word_limit = MAX(table.word_limit, (uint32_t)fd / 64 + 1);
 		table.count++;
 	}
-	__atomic_store_n(slot, (uintptr_t)file | (close_on_exec ? CLOSE_ON_EXEC : 0),
-		__ATOMIC_RELEASE);
+	__atomic_store_n(
+		slot, (uintptr_t)file | (close_on_exec ? CLOSE_ON_EXEC : 0), __ATOMIC_RELEASE);
 }
 
 /* Takes the file out; the caller drops the reference after unlocking. */

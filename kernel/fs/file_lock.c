@@ -41,8 +41,8 @@ static struct file_lock *find_conflict_locked(
 	for (struct file_lock *lock = file->vnode->locks; lock; lock = lock->next) {
 		bool same_world = (lock->kind == FILE_LOCK_FLOCK) == (kind == FILE_LOCK_FLOCK);
 
-		if (same_world && !owns(lock, file, kind) && overlaps(&lock->range, range)
-			&& (lock->range.type == LINUX_F_WRLCK || range->type == LINUX_F_WRLCK))
+		if (same_world && !owns(lock, file, kind) && overlaps(&lock->range, range) &&
+			(lock->range.type == LINUX_F_WRLCK || range->type == LINUX_F_WRLCK))
 			return lock;
 	}
 	return NULL;
@@ -104,8 +104,8 @@ static bool try_set(struct file *file, enum file_lock_kind kind,
 	if (done) {
 		cut_locked(file, kind, range, spare);
 		if (range->type != LINUX_F_UNLCK) {
-			**fresh = (struct file_lock){.description = file, .kind = kind,
-				.range = *range};
+			**fresh = (struct file_lock){
+				.description = file, .kind = kind, .range = *range};
 			add_locked(file->vnode, *fresh);
 			*fresh = NULL;
 		}
@@ -130,8 +130,8 @@ static void wake_waiters(void)
 		wait_wake_all(&locks.released);
 }
 
-int file_lock_set(struct file *file, enum file_lock_kind kind, const struct file_lock_range *range,
-	bool wait)
+int file_lock_set(
+	struct file *file, enum file_lock_kind kind, const struct file_lock_range *range, bool wait)
 {
 	struct file_lock *fresh, *spare;
 	int error = 0;
@@ -144,8 +144,8 @@ int file_lock_set(struct file *file, enum file_lock_kind kind, const struct file
 	if (!fresh || !spare)
 		error = -LINUX_ENOLCK;
 	else if (wait)
-		error = WAIT_UNTIL(&locks.released, try_set(file, kind, range, &fresh, &spare),
-			WAIT_FOREVER);
+		error = WAIT_UNTIL(
+			&locks.released, try_set(file, kind, range, &fresh, &spare), WAIT_FOREVER);
 	else
 		error = try_set(file, kind, range, &fresh, &spare) ? 0 : -LINUX_EAGAIN;
 	if (!error)
@@ -155,8 +155,8 @@ int file_lock_set(struct file *file, enum file_lock_kind kind, const struct file
 	return error;
 }
 
-int file_lock_test(struct file *file, enum file_lock_kind kind, struct file_lock_range *range,
-	int *pid)
+int file_lock_test(
+	struct file *file, enum file_lock_kind kind, struct file_lock_range *range, int *pid)
 {
 	const struct file_lock *lock;
 

@@ -27,8 +27,8 @@ struct file_lock_range {
 int file_lock_set(struct file *file, enum file_lock_kind kind, const struct file_lock_range *range,
 	bool wait);
 /* F_GETLK: range becomes the first lock in the way, or type F_UNLCK. *pid: its owner. */
-int file_lock_test(struct file *file, enum file_lock_kind kind, struct file_lock_range *range,
-	int *pid);
+int file_lock_test(
+	struct file *file, enum file_lock_kind kind, struct file_lock_range *range, int *pid);
 /* A descriptor of this file was closed: the program's record locks on it go. */
 void file_lock_close_descriptor(struct file *file);
 /* The last reference goes: so do its locks of the other kinds. */

@@ -52,11 +52,11 @@ uint32_t inotify_next_cookie(void)
 
 static bool is_same_as_last(const struct instance *instance, const struct event *event)
 {
-	const struct list *last = list_last(&instance->events);
-	const struct event *other = last ? LIST_ENTRY(last, const struct event, link) : NULL;
+	struct list *last = list_last(&instance->events);
+	const struct event *other = last ? LIST_ENTRY(last, struct event, link) : NULL;
 
-	return other && memcmp(&other->record, &event->record, sizeof(event->record)) == 0
-	       && memcmp(other->name, event->name, event->record.name_bytes) == 0;
+	return other && memcmp(&other->record, &event->record, sizeof(event->record)) == 0 &&
+	       memcmp(other->name, event->name, event->record.name_bytes) == 0;
 }
 
 static void queue_locked(struct instance *instance, int32_t number, uint32_t mask, uint32_t cookie,
@@ -216,10 +216,9 @@ static long read(struct file *file, struct uio *uio, uint64_t *offset)
 
 	(void)offset;
 	if (!has_events(instance)) {
-		int error = file_is_nonblocking(file)
-				    ? -LINUX_EAGAIN
-				    : WAIT_UNTIL(&instance->readable, has_events(instance),
-					      WAIT_FOREVER);
+		int error = file_is_nonblocking(file) ? -LINUX_EAGAIN
+						      : WAIT_UNTIL(&instance->readable,
+								has_events(instance), WAIT_FOREVER);
 
 		if (error)
 			return error;
@@ -318,8 +317,11 @@ static long add_locked(
 	} else {
 		watch = *fresh;
 		*fresh = NULL;
-		*watch = (struct watch){.instance = instance, .vnode = vnode, .mask = mask,
-			.number = ++instance->last_number, .next_of_vnode = vnode->watches};
+		*watch = (struct watch){.instance = instance,
+			.vnode = vnode,
+			.mask = mask,
+			.number = ++instance->last_number,
+			.next_of_vnode = vnode->watches};
 		vnode->watches = watch;
 		list_add_last(&instance->watches, &watch->of_instance);
 		__atomic_fetch_add(&inotify_watch_count, 1, __ATOMIC_RELAXED);

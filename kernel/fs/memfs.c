@@ -94,8 +94,8 @@ struct vnode *memfs_new_special(struct file_system *fs, uint32_t mode, const str
 struct vnode *memfs_new_directory(struct file_system *fs, uint32_t permissions)
 {
 	const struct vnode_ops *ops = fs->read_only ? &memfs_special_ops : &memfs_directory_ops;
-	struct vnode *vnode = memfs_new_special(
-		fs, LINUX_S_IFDIR | permissions, ops, &directory_file_ops, NULL);
+	struct vnode *vnode =
+		memfs_new_special(fs, LINUX_S_IFDIR | permissions, ops, &directory_file_ops, NULL);
 
 	if (vnode) {
 		vnode->nlink = 2;
@@ -160,8 +160,7 @@ static int make_directory(struct vnode *directory, const char *name, size_t leng
 {
 	(void)name;
 	(void)length;
-	return created_node(
-		directory, memfs_new_directory(directory->fs, mode & 07777), created);
+	return created_node(directory, memfs_new_directory(directory->fs, mode & 07777), created);
 }
 
 static int make_link(struct vnode *directory, const char *name, size_t length, const char *target,

@@ -206,8 +206,8 @@ static long write_locked(struct memory_file *memory, struct uio *uio, uint64_t *
 	if (*offset >= MOST_BYTES)
 		return -LINUX_EFBIG;
 	while (uio->bytes_left > 0 && *offset < MOST_BYTES) {
-		if ((memory->seals & LINUX_F_SEAL_GROW)
-			&& *offset + MIN(PAGE_BYTES - *offset % PAGE_BYTES, uio->bytes_left) > size) {
+		if ((memory->seals & LINUX_F_SEAL_GROW) &&
+			*offset + MIN(PAGE_BYTES - *offset % PAGE_BYTES, uio->bytes_left) > size) {
 			moved = -LINUX_EPERM;
 			break;
 		}
@@ -248,16 +248,16 @@ static void drop_pages(struct memory_file *memory, uint64_t first, uint64_t last
 
 	if (!list_is_empty(&memory->source.areas))
 		vm_unmap_source(&memory->source, first << PAGE_SHIFT,
-			last == UINT64_MAX >> PAGE_SHIFT ? ALIGN_DOWN(UINT64_MAX, PAGE_BYTES)
-								   - (first << PAGE_SHIFT)
-							 : (last - first + 1) << PAGE_SHIFT);
+			last == UINT64_MAX >> PAGE_SHIFT
+				? ALIGN_DOWN(UINT64_MAX, PAGE_BYTES) - (first << PAGE_SHIFT)
+				: (last - first + 1) << PAGE_SHIFT);
 	do {
 		uint64_t from = first;
 
 		count = page_cache_take(&memory->cache, first, last, pages, &first);
 		if (count > 0 && !list_is_empty(&memory->source.areas))
-			vm_unmap_source(&memory->source, from << PAGE_SHIFT,
-				(first - from) << PAGE_SHIFT);
+			vm_unmap_source(
+				&memory->source, from << PAGE_SHIFT, (first - from) << PAGE_SHIFT);
 		if (count > 0)
 			page_cache_free(&memory->cache, pages, count);
 	} while (count == PAGE_CACHE_BATCH);
@@ -298,8 +298,8 @@ int memory_file_set_size(struct memory_file *memory, uint64_t bytes)
 
 	if (bytes > MOST_BYTES)
 		return -LINUX_EINVAL;
-	if ((bytes < old && (memory->seals & LINUX_F_SEAL_SHRINK))
-		|| (bytes > old && (memory->seals & LINUX_F_SEAL_GROW)))
+	if ((bytes < old && (memory->seals & LINUX_F_SEAL_SHRINK)) ||
+		(bytes > old && (memory->seals & LINUX_F_SEAL_GROW)))
 		return -LINUX_EPERM;
 	if (bytes < old) {
 		if (bytes % PAGE_BYTES) {
@@ -309,7 +309,8 @@ int memory_file_set_size(struct memory_file *memory, uint64_t bytes)
 		}
 		WRITE_ONCE(memory->vnode.size, bytes);
 		limit_base(memory, bytes);
-		drop_pages(memory, ALIGN_UP(bytes, PAGE_BYTES) >> PAGE_SHIFT, UINT64_MAX >> PAGE_SHIFT);
+		drop_pages(memory, ALIGN_UP(bytes, PAGE_BYTES) >> PAGE_SHIFT,
+			UINT64_MAX >> PAGE_SHIFT);
 	}
 	WRITE_ONCE(memory->vnode.size, bytes);
 	vnode_touch_contents(&memory->vnode);
@@ -336,7 +337,8 @@ static int cover_base(struct memory_file *memory, uint64_t first, uint64_t last)
 		return 0;
 	}
 	for (uint64_t index = first; index <= last && index < base_pages; index++) {
-		int error = find_page(memory, index, false) ? 0 : make_page(memory, index, 0, &slot);
+		int error =
+			find_page(memory, index, false) ? 0 : make_page(memory, index, 0, &slot);
 
 		if (error)
 			return error;
@@ -375,11 +377,13 @@ static int punch_hole(struct memory_file *memory, uint64_t offset, uint64_t byte
 
 static int reserve(struct memory_file *memory, uint64_t offset, uint64_t bytes, bool keep_size)
 {
-	uint64_t first = offset >> PAGE_SHIFT, end = ALIGN_UP(offset + bytes, PAGE_BYTES) >> PAGE_SHIFT;
+	uint64_t first = offset >> PAGE_SHIFT,
+		 end = ALIGN_UP(offset + bytes, PAGE_BYTES) >> PAGE_SHIFT;
 	uint64_t slot;
 	int error = 0;
 
-	if (!keep_size && offset + bytes > memory->vnode.size && (memory->seals & LINUX_F_SEAL_GROW))
+	if (!keep_size && offset + bytes > memory->vnode.size &&
+		(memory->seals & LINUX_F_SEAL_GROW))
 		return -LINUX_EPERM;
 	if (end - first > UINT32_MAX)
 		return -LINUX_ENOSPC;
@@ -430,9 +434,9 @@ static uint64_t find_kind_locked(
 	while (index < end && is_data_locked(memory, index) != data) {
 		uint64_t next = index + 1, slot;
 
-		if (data && index << PAGE_SHIFT >= memory->cache.base_bytes
-			&& !page_cache_find_locked(&memory->cache, index)
-			&& !page_cache_next_locked(&memory->cache, index, &next, &slot))
+		if (data && index << PAGE_SHIFT >= memory->cache.base_bytes &&
+			!page_cache_find_locked(&memory->cache, index) &&
+			!page_cache_next_locked(&memory->cache, index, &next, &slot))
 			return end;
 		index = next;
 	}
@@ -459,9 +463,9 @@ static int64_t seek(struct file *file, int64_t offset, int whence)
 	int64_t base = 0, result;
 
 	if (whence == LINUX_SEEK_DATA || whence == LINUX_SEEK_HOLE) {
-		result = offset < 0 ? -LINUX_ENXIO
-				    : seek_kind(of(file), (uint64_t)offset,
-					      whence == LINUX_SEEK_DATA);
+		result = offset < 0
+				 ? -LINUX_ENXIO
+				 : seek_kind(of(file), (uint64_t)offset, whence == LINUX_SEEK_DATA);
 	} else {
 		if (whence == LINUX_SEEK_CUR)
 			base = (int64_t)file->offset;
@@ -493,8 +497,8 @@ static struct memory_file *of_source(struct page_source *source)
 	return CONTAINER_OF(source, struct memory_file, source);
 }
 
-static int get_page(struct page_source *source, uint64_t offset, bool write, struct phys *phys,
-	bool *read_only)
+static int get_page(
+	struct page_source *source, uint64_t offset, bool write, struct phys *phys, bool *read_only)
 {
 	struct memory_file *memory = of_source(source);
 	uint64_t index = offset >> PAGE_SHIFT, slot;
@@ -508,7 +512,8 @@ static int get_page(struct page_source *source, uint64_t offset, bool write, str
 	slot = find_page(memory, index, true);
 	if (!slot) {
 		base = page_cache_read(&memory->cache, index, &valid);
-		if (!write && (!base || (valid == PAGE_BYTES && (uintptr_t)base % PAGE_BYTES == 0))) {
+		if (!write &&
+			(!base || (valid == PAGE_BYTES && (uintptr_t)base % PAGE_BYTES == 0))) {
 			*read_only = true;
 			*phys = base ? platform_virt_to_phys(base) : zero_page;
 			return 0;

@@ -11,8 +11,8 @@ static bool is_directory(const struct path_entry *entry)
 	return path_entry_is_directory(entry);
 }
 
-static void report(struct path_entry *directory, uint32_t events, uint32_t cookie,
-	const char *name, size_t length, const struct path_entry *entry)
+static void report(struct path_entry *directory, uint32_t events, uint32_t cookie, const char *name,
+	size_t length, const struct path_entry *entry)
 {
 	if (READ_ONCE(inotify_watch_count))
 		inotify_report(directory->vnode, events, cookie, name, length, is_directory(entry));
@@ -85,7 +85,8 @@ static int create_name(int directory_fd, const char *path, const struct new_name
 	if (!error) {
 		struct vnode *directory = where.parent->vnode;
 
-		error = tree_link(where.parent, where.name, where.name_length, vnode, false, &entry);
+		error = tree_link(
+			where.parent, where.name, where.name_length, vnode, false, &entry);
 		if (error && what->kind == NEW_DIRECTORY)
 			directory->ops->remove_directory(
 				directory, where.name, where.name_length, vnode);
@@ -277,8 +278,7 @@ static int check_rename(const struct resolved *old, const struct resolved *new, 
 		return -LINUX_ENOENT;
 	if (exchange && !is_directory(new->entry) && new->ends_in_slash)
 		return -LINUX_ENOTDIR;
-	if (!is_directory(old->entry)
-		&& (old->ends_in_slash || (!exchange && new->ends_in_slash)))
+	if (!is_directory(old->entry) && (old->ends_in_slash || (!exchange && new->ends_in_slash)))
 		return -LINUX_ENOTDIR;
 	if (tree_is_above(old->entry, new->parent))
 		return -LINUX_EINVAL;
@@ -299,7 +299,7 @@ static int check_replace(const struct resolved *old, const struct resolved *new,
 		if (!is_directory(old->entry) && is_directory(new->entry))
 			return -LINUX_EISDIR;
 	}
-	if (path_entry_is_mount(old->entry) || (new->entry && path_entry_is_mount(new->entry)))
+	if (path_entry_is_mount(old->entry) || (new->entry &&path_entry_is_mount(new->entry)))
 		return -LINUX_EBUSY;
 	if (new->entry && !(flags & LINUX_RENAME_EXCHANGE) && !list_is_empty(&new->entry->children))
 		return -LINUX_ENOTEMPTY;
@@ -325,7 +325,7 @@ static int rename_entry(struct resolved *old, struct resolved *new, uint32_t fla
 	struct vnode *from = old->parent->vnode, *to = new->parent->vnode;
 	int error;
 
-	if (new->entry && new->entry->vnode == old->entry->vnode)
+	if (new->entry &&new->entry->vnode == old->entry->vnode)
 		return 0;
 	error = check_replace(old, new, flags);
 	if (error)

@@ -52,7 +52,8 @@ static int open_entry(struct path_entry *entry, uint32_t flags, struct file **re
 {
 	struct vnode *vnode = entry->vnode;
 	const struct file_ops *ops = flags & LINUX_O_PATH ? &path_only_ops : vnode->file_ops;
-	struct file *file = file_create(ops ? ops : &path_only_ops, flags & ~(uint32_t)NOT_KEPT, NULL);
+	struct file *file =
+		file_create(ops ? ops : &path_only_ops, flags & ~(uint32_t)NOT_KEPT, NULL);
 	int error = 0;
 
 	if (!file)
@@ -111,15 +112,15 @@ static int create_entry(struct resolved *where, uint32_t mode, struct path_entry
 	if (!directory->ops->create)
 		return -LINUX_EACCES;
 	mode = LINUX_S_IFREG | (mode & 07777 & ~tree.umask);
-	error = directory->ops->create(
-		directory, where->name, where->name_length, mode, 0, &vnode);
+	error = directory->ops->create(directory, where->name, where->name_length, mode, 0, &vnode);
 	if (error)
 		return error;
 	error = tree_link(where->parent, where->name, where->name_length, vnode, false, entry);
 	if (error)
 		directory->ops->unlink(directory, where->name, where->name_length, vnode);
 	else if (READ_ONCE(inotify_watch_count))
-		inotify_report(directory, INOTIFY_CREATE, 0, where->name, where->name_length, false);
+		inotify_report(
+			directory, INOTIFY_CREATE, 0, where->name, where->name_length, false);
 	vnode_release(vnode);
 	return error;
 }
@@ -179,8 +180,8 @@ static int open_temporary(int directory_fd, const char *path, uint32_t path_flag
 		error = vnode ? 0 : -LINUX_ENOSPC;
 	}
 	if (!error) {
-		size_t length = format_text(
-			name, sizeof(name), "#%llu", (unsigned long long)vnode->inode);
+		size_t length =
+			format_text(name, sizeof(name), "#%llu", (unsigned long long)vnode->inode);
 
 		vnode->nlink = 0;
 		entry = path_entry_create(where.entry, name, length, vnode);
@@ -206,19 +207,17 @@ int vfs_open(int directory_fd, const char *path, uint32_t flags, uint32_t mode, 
 	else
 		flags |= LINUX_O_LARGEFILE;
 	if (flags & LINUX_O_TMPFILE_BIT) {
-		if ((flags & LINUX_O_TMPFILE) != LINUX_O_TMPFILE
-			|| (flags & LINUX_O_ACCMODE) == LINUX_O_RDONLY)
+		if ((flags & LINUX_O_TMPFILE) != LINUX_O_TMPFILE ||
+			(flags & LINUX_O_ACCMODE) == LINUX_O_RDONLY)
 			return -LINUX_EINVAL;
-		return open_temporary(
-			directory_fd, path, path_flags, flags, mode, resolve, result);
+		return open_temporary(directory_fd, path, path_flags, flags, mode, resolve, result);
 	}
 	if (flags & LINUX_O_CREAT) {
 		if (flags & LINUX_O_DIRECTORY)
 			return -LINUX_EINVAL;
 		if (flags & LINUX_O_EXCL)
 			path_flags = 0;
-		return open_or_create(
-			directory_fd, path, path_flags, flags, mode, resolve, result);
+		return open_or_create(directory_fd, path, path_flags, flags, mode, resolve, result);
 	}
 	error = path_resolve(directory_fd, path, path_flags, resolve, &where);
 	if (error)

@@ -161,8 +161,8 @@ uint32_t page_cache_take(struct page_cache *cache, uint64_t first, uint64_t last
 	uint32_t count = 0;
 
 	spin_lock(&cache->lock);
-	while (count < PAGE_CACHE_BATCH && page_cache_next_locked(cache, index, &index, &slot)
-		&& index <= last) {
+	while (count < PAGE_CACHE_BATCH && page_cache_next_locked(cache, index, &index, &slot) &&
+		index <= last) {
 		*page_cache_slot_locked(cache, index) = 0;
 		pages[count++] = (struct phys){slot & ~(PAGE_BYTES - 1)};
 		index++;

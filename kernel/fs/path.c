@@ -42,8 +42,8 @@ static void hold(struct walk *walk, struct path_entry *entry)
 
 static int move_to(struct walk *walk, struct path_entry *entry)
 {
-	if ((walk->resolve & LINUX_RESOLVE_NO_XDEV)
-		&& !vnode_same_mount(entry->vnode, walk->current->vnode))
+	if ((walk->resolve & LINUX_RESOLVE_NO_XDEV) &&
+		!vnode_same_mount(entry->vnode, walk->current->vnode))
 		return -LINUX_EXDEV;
 	walk->current = entry;
 	return 0;
@@ -193,9 +193,8 @@ static int step(struct walk *walk, struct resolved *result, bool *done)
 	if (is_last)
 		walk->ends_in_slash |= slash;
 	is_link = entry && LINUX_S_ISTYPE(entry->vnode->mode, LINUX_S_IFLNK);
-	if (is_last
-		&& (!is_link || (walk->flags & PATH_PARENT)
-			|| !(walk->flags & PATH_FOLLOW || walk->ends_in_slash))) {
+	if (is_last && (!is_link || (walk->flags & PATH_PARENT) ||
+			       !(walk->flags & PATH_FOLLOW || walk->ends_in_slash))) {
 		remember_last(walk, result, name, length, entry);
 		*done = true;
 		return 0;
@@ -228,8 +227,8 @@ static int walk_locked(struct walk *walk, struct resolved *result)
 
 static int check(const struct walk *walk, const struct resolved *result)
 {
-	if (result->last == PATH_LAST_NAME && (walk->resolve & LINUX_RESOLVE_NO_XDEV)
-		&& result->entry && !vnode_same_mount(result->entry->vnode, result->parent->vnode))
+	if (result->last == PATH_LAST_NAME && (walk->resolve & LINUX_RESOLVE_NO_XDEV) &&
+		result->entry && !vnode_same_mount(result->entry->vnode, result->parent->vnode))
 		return -LINUX_EXDEV;
 	if (walk->flags & PATH_PARENT)
 		return 0;
@@ -248,8 +247,8 @@ static int start_of(int directory_fd, const char *path, uint64_t resolve, struct
 	struct file *file;
 	int error = 0;
 
-	if (directory_fd == LINUX_AT_FDCWD
-		|| (*path == '/' && !(resolve & LINUX_RESOLVE_IN_ROOT))) {
+	if (directory_fd == LINUX_AT_FDCWD ||
+		(*path == '/' && !(resolve & LINUX_RESOLVE_IN_ROOT))) {
 		spin_lock(&tree.spin);
 		*start = path_entry_acquire(tree.current_directory);
 		spin_unlock(&tree.spin);

@@ -73,12 +73,35 @@ static const struct {
 	uint8_t in_ecx, bit;
 	const char *name;
 } feature_names[] = {
-	{0, 0, "fpu"}, {0, 4, "tsc"}, {0, 5, "msr"}, {0, 6, "pae"}, {0, 8, "cx8"}, {0, 9, "apic"},
-	{0, 15, "cmov"}, {0, 16, "pat"}, {0, 19, "clflush"}, {0, 23, "mmx"}, {0, 24, "fxsr"},
-	{0, 25, "sse"}, {0, 26, "sse2"}, {0, 28, "ht"}, {1, 0, "pni"}, {1, 1, "pclmulqdq"},
-	{1, 9, "ssse3"}, {1, 12, "fma"}, {1, 13, "cx16"}, {1, 19, "sse4_1"}, {1, 20, "sse4_2"},
-	{1, 22, "movbe"}, {1, 23, "popcnt"}, {1, 25, "aes"}, {1, 26, "xsave"}, {1, 28, "avx"},
-	{1, 29, "f16c"}, {1, 30, "rdrand"}, {1, 31, "hypervisor"},
+	{0, 0, "fpu"},
+	{0, 4, "tsc"},
+	{0, 5, "msr"},
+	{0, 6, "pae"},
+	{0, 8, "cx8"},
+	{0, 9, "apic"},
+	{0, 15, "cmov"},
+	{0, 16, "pat"},
+	{0, 19, "clflush"},
+	{0, 23, "mmx"},
+	{0, 24, "fxsr"},
+	{0, 25, "sse"},
+	{0, 26, "sse2"},
+	{0, 28, "ht"},
+	{1, 0, "pni"},
+	{1, 1, "pclmulqdq"},
+	{1, 9, "ssse3"},
+	{1, 12, "fma"},
+	{1, 13, "cx16"},
+	{1, 19, "sse4_1"},
+	{1, 20, "sse4_2"},
+	{1, 22, "movbe"},
+	{1, 23, "popcnt"},
+	{1, 25, "aes"},
+	{1, 26, "xsave"},
+	{1, 28, "avx"},
+	{1, 29, "f16c"},
+	{1, 30, "rdrand"},
+	{1, 31, "hypervisor"},
 };
 
 static long cpuinfo(char *buffer, size_t capacity, void *argument)
@@ -162,7 +185,8 @@ static long machine_stat(char *buffer, size_t capacity, void *argument)
 	idle = counts.idle_ns / TICK_NS;
 	text_append(&text, "cpu  %llu 0 0 %llu 0 0 0 0 0 0\n", used, idle);
 	for (uint32_t cpu = 0; cpu < cpus; cpu++)
-		text_append(&text, "cpu%u %llu 0 0 %llu 0 0 0 0 0 0\n", cpu, used / cpus, idle / cpus);
+		text_append(
+			&text, "cpu%u %llu 0 0 %llu 0 0 0 0 0 0\n", cpu, used / cpus, idle / cpus);
 	text_append(&text,
 		"intr 0\nctxt %llu\nbtime %llu\nprocesses 1\nprocs_running %u\nprocs_blocked 0\n",
 		(ull)counts.switches,
@@ -278,7 +302,10 @@ static long mounts(char *buffer, size_t capacity, void *argument)
 		"sysfs /sys sysfs ro,relatime 0 0\n");
 }
 
-#define FIXED(text) {fixed_text, (void *)(uintptr_t)(text), NULL}
+#define FIXED(text)                                                                                \
+	{                                                                                          \
+		fixed_text, (void *)(uintptr_t)(text), NULL                                        \
+	}
 
 static const struct {
 	const char *path;

@@ -50,8 +50,8 @@ long proc_list_numbers(struct file *file, struct uio *uio, uint64_t *offset, uin
 		if (number < 0)
 			break;
 		length = format_text(name, sizeof(name), "%lld", (long long)number);
-		error = directory_emit(uio, INODE_FD + (uint64_t)number, (uint64_t)number + 3, mode,
-			name, length);
+		error = directory_emit(
+			uio, INODE_FD + (uint64_t)number, (uint64_t)number + 3, mode, name, length);
 		if (!error)
 			*offset = (uint64_t)number + 3;
 	}
@@ -156,7 +156,8 @@ static long describe(char *buffer, size_t capacity, void *argument)
 	flags = file->flags & ~(uint32_t)LINUX_O_CLOEXEC;
 	if (fd_get_flags(fd) == LINUX_FD_CLOEXEC)
 		flags |= LINUX_O_CLOEXEC;
-	length = (long)format_text(buffer, capacity, "pos:\t%llu\nflags:\t0%o\nmnt_id:\t1\nino:\t%llu\n",
+	length = (long)format_text(buffer, capacity,
+		"pos:\t%llu\nflags:\t0%o\nmnt_id:\t1\nino:\t%llu\n",
 		(unsigned long long)file->offset, flags,
 		file->vnode ? (unsigned long long)file->vnode->inode : 1ull);
 	file_release(file);

@@ -242,8 +242,9 @@ int proc_self_init(void)
 	for (size_t i = 0; i < ARRAY_SIZE(files) && !error; i++)
 		error = text_node_add(files[i].path, &files[i].node);
 	for (size_t i = 0; i < ARRAY_SIZE(links) && !error; i++)
-		error = tree_fill_put(links[i].path,
-			memfs_new_special(&memfs_proc, LINUX_S_IFLNK | 0777, links[i].ops, NULL, NULL));
+		error = tree_fill_put(
+			links[i].path, memfs_new_special(&memfs_proc, LINUX_S_IFLNK | 0777,
+					       links[i].ops, NULL, NULL));
 	if (!error)
 		error = proc_descriptors_init();
 	return error ? error : proc_threads_init();

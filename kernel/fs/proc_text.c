@@ -45,7 +45,7 @@ static int take(void *argument, struct snapshot *snapshot)
 	snapshot->cpu_ns = argument ? thread_cpu_ns(thread) : process_cpu_ns();
 	snapshot->voluntary = thread->voluntary_switches;
 	snapshot->involuntary = thread->involuntary_switches;
-	snapshot->pending = thread->signal.pending;
+	snapshot->pending = thread->signal.queue.pending;
 	snapshot->blocked = thread->signal.blocked;
 	if (found)
 		thread_release(found);
@@ -79,7 +79,8 @@ long proc_write_stat(char *buffer, size_t capacity, void *argument)
 	vm_counts(&memory);
 	return (long)format_text(buffer, capacity,
 		"%d (%s) %c 0 1 1 0 -1 4194304 %llu 0 0 0 %llu 0 0 0 20 0 %u 0 0 %llu %llu "
-		"18446744073709551615 0 0 0 0 0 %llu %llu 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+		"18446744073709551615 0 0 0 0 0 %llu %llu 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 "
+		"0\n",
 		thread.tid, thread.name, thread.state, (ull)memory.minor_faults,
 		(ull)(thread.cpu_ns / TICK_NS), thread_count(), (ull)memory.mapped_bytes,
 		(ull)(memory.resident_bytes / PAGE_BYTES), (ull)thread.pending,
@@ -119,7 +120,8 @@ long proc_write_status(char *buffer, size_t capacity, void *argument)
 	if (error)
 		return error;
 	text_append(&text,
-		"Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t0\n"
+		"Name:\t%s\nUmask:\t%04o\nState:\t%c "
+		"(%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t0\n"
 		"TracerPid:\t0\nUid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t",
 		thread.name, tree.umask, thread.state, thread.state == 'R' ? "running" : "sleeping",
 		PROCESS_ID, thread.tid, who.uid, who.euid, who.suid, who.fsuid, who.gid, who.egid,
@@ -128,7 +130,8 @@ long proc_write_status(char *buffer, size_t capacity, void *argument)
 	text_append(&text, "\nNStgid:\t1\nNSpid:\t%d\nNSpgid:\t1\nNSsid:\t1\n", thread.tid);
 	write_memory(&text);
 	text_append(&text,
-		"Threads:\t%u\nSigQ:\t0/32768\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n"
+		"Threads:\t%u\nSigQ:\t0/"
+		"32768\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n"
 		"CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nSeccomp:\t0\n"
 		"Cpus_allowed:\t%llx\nCpus_allowed_list:\t0-%u\n"
 		"voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",

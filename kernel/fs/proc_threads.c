@@ -33,12 +33,14 @@ static int tid_of(const struct vnode *vnode)
 	return (int)(uintptr_t)vnode->data;
 }
 
-static int lookup_file(struct vnode *directory, const char *name, size_t length, struct vnode **found)
+static int lookup_file(
+	struct vnode *directory, const char *name, size_t length, struct vnode **found)
 {
 	int tid = tid_of(directory);
 
 	for (size_t i = 0; i < ARRAY_SIZE(task_files); i++) {
-		if (strlen(task_files[i].name) != length || memcmp(task_files[i].name, name, length) != 0)
+		if (strlen(task_files[i].name) != length ||
+			memcmp(task_files[i].name, name, length) != 0)
 			continue;
 		*found = text_node_create_owned(
 			&proc_varying, task_files[i].generate, (void *)(uintptr_t)tid);
@@ -70,7 +72,8 @@ static const struct vnode_ops task_ops = {.lookup = lookup_file, .release = free
 static const struct file_ops task_file_ops = {
 	.kind = "directory", .seek = proc_seek, .read_directory = list_files};
 
-static int lookup_task(struct vnode *directory, const char *name, size_t length, struct vnode **found)
+static int lookup_task(
+	struct vnode *directory, const char *name, size_t length, struct vnode **found)
 {
 	int64_t tid = proc_parse_number(name, length);
 	struct thread *thread = tid > 0 ? thread_find((int)tid) : NULL;

@@ -39,8 +39,7 @@ static long generate(struct file *file, struct generated *generated)
 
 	for (size_t capacity = FIRST_BYTES; capacity <= MOST_BYTES; capacity *= 2) {
 		char *text = heap_alloc(capacity);
-		long bytes = text ? node->generate(text, capacity, node->argument)
-				  : -LINUX_ENOMEM;
+		long bytes = text ? node->generate(text, capacity, node->argument) : -LINUX_ENOMEM;
 
 		if (bytes >= 0 && (size_t)bytes < capacity) {
 			heap_free(generated->text);
@@ -159,8 +158,8 @@ struct vnode *text_node_create(struct file_system *fs, const struct text_node *n
 {
 	uint32_t permissions = node->store ? 0644 : 0444;
 
-	return memfs_new_special(fs, LINUX_S_IFREG | permissions, &text_ops, NULL,
-		(void *)(uintptr_t)node);
+	return memfs_new_special(
+		fs, LINUX_S_IFREG | permissions, &text_ops, NULL, (void *)(uintptr_t)node);
 }
 
 static struct file_system *file_system_of(const char *path)

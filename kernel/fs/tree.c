@@ -40,8 +40,8 @@ struct path_entry *tree_find_locked(
 	struct path_entry *parent, const char *name, size_t length, uint32_t hash)
 {
 	for (struct path_entry *entry = *bucket_of(parent, hash); entry; entry = entry->hash_next) {
-		if (entry->hash == hash && entry->parent == parent && entry->name_length == length
-			&& memcmp(entry->name, name, length) == 0)
+		if (entry->hash == hash && entry->parent == parent &&
+			entry->name_length == length && memcmp(entry->name, name, length) == 0)
 			return entry;
 	}
 	return NULL;

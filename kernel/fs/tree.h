@@ -28,7 +28,7 @@ struct path_entry {
 	uint64_t last_cookie; /* given to a child */
 	const char *name;
 	uint8_t name_length;
-	bool linked; /* in the tree */
+	bool linked;        /* in the tree */
 	bool name_is_owned; /* a heap block of its own */
 	char inline_name[];
 };
@@ -86,8 +86,8 @@ void tree_describe_vnode(const struct vnode *vnode, char *buffer, size_t capacit
 /* ---- nodes ---------------------------------------------------------------- */
 
 /* Fills in the common fields: one reference, times now, root's, the next inode. */
-void vnode_init(struct vnode *vnode, const struct vnode_ops *ops, struct file_system *fs,
-	uint32_t mode);
+void vnode_init(
+	struct vnode *vnode, const struct vnode_ops *ops, struct file_system *fs, uint32_t mode);
 struct vnode *vnode_acquire(struct vnode *vnode);
 void vnode_release(struct vnode *vnode);
 static inline bool vnode_same_mount(const struct vnode *a, const struct vnode *b)
@@ -105,9 +105,9 @@ void vnode_touch_access(struct vnode *vnode); /* relatime */
 /* ---- paths (path.c) ------------------------------------------------------- */
 
 enum path_flags {
-	PATH_FOLLOW = 1,    /* a link as last component is followed */
-	PATH_PARENT = 2,    /* for changing names: never follow the last component */
-	PATH_MAY_MISS = 4,  /* a missing last component is no error */
+	PATH_FOLLOW = 1,   /* a link as last component is followed */
+	PATH_PARENT = 2,   /* for changing names: never follow the last component */
+	PATH_MAY_MISS = 4, /* a missing last component is no error */
 };
 
 enum path_last {

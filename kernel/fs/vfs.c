@@ -10,9 +10,17 @@ static const struct {
 	const char *path;
 	uint32_t permissions;
 } directories[] = {
-	{"/etc", 0755},	    {"/tmp", 01777},	 {"/var", 0755},  {"/var/tmp", 01777},
-	{"/run", 0755},	    {"/root", 0700},	 {"/home", 0755}, {"/usr", 0755},
-	{"/usr/share", 0755}, {"/var/lib", 0755}, {"/mnt", 0755},
+	{"/etc", 0755},
+	{"/tmp", 01777},
+	{"/var", 0755},
+	{"/var/tmp", 01777},
+	{"/run", 0755},
+	{"/root", 0700},
+	{"/home", 0755},
+	{"/usr", 0755},
+	{"/usr/share", 0755},
+	{"/var/lib", 0755},
+	{"/mnt", 0755},
 };
 
 static int make_directories(void)
@@ -67,8 +75,8 @@ int vfs_put_file(const char *path, uint32_t mode, const void *data, size_t bytes
 
 int vfs_add_device(const char *path, uint32_t major, uint32_t minor, const struct file_ops *ops)
 {
-	struct vnode *vnode = memfs_new_special(
-		&memfs_device, LINUX_S_IFCHR | 0666, NULL, ops, NULL);
+	struct vnode *vnode =
+		memfs_new_special(&memfs_device, LINUX_S_IFCHR | 0666, NULL, ops, NULL);
 
 	if (vnode)
 		vnode->rdev = device_number(major, minor);

@@ -9,8 +9,8 @@
 
 #define DAY_NS (86400 * 1000000000ll)
 
-void vnode_init(struct vnode *vnode, const struct vnode_ops *ops, struct file_system *fs,
-	uint32_t mode)
+void vnode_init(
+	struct vnode *vnode, const struct vnode_ops *ops, struct file_system *fs, uint32_t mode)
 {
 	memset(vnode, 0, sizeof(*vnode));
 	vnode->ops = ops;
@@ -55,8 +55,8 @@ static int64_t ns_of(struct linux_timespec time)
 {
 	int64_t ns;
 
-	if (__builtin_mul_overflow(time.seconds, 1000000000ll, &ns)
-		|| __builtin_add_overflow(ns, time.nanoseconds, &ns))
+	if (__builtin_mul_overflow(time.seconds, 1000000000ll, &ns) ||
+		__builtin_add_overflow(ns, time.nanoseconds, &ns))
 		return time.seconds < 0 ? INT64_MIN : INT64_MAX;
 	return ns;
 }
@@ -116,8 +116,8 @@ int vnode_set_attributes(struct vnode *vnode, uint32_t mask, const struct linux_
 			vnode->atime_ns = ns_of(values->atime);
 		if (mask & VNODE_MTIME)
 			vnode->mtime_ns = ns_of(values->mtime);
-		vnode->ctime_ns = mask & VNODE_CTIME ? ns_of(values->ctime)
-						     : (int64_t)clock_realtime_ns();
+		vnode->ctime_ns =
+			mask & VNODE_CTIME ? ns_of(values->ctime) : (int64_t)clock_realtime_ns();
 	}
 	mutex_unlock(&vnode->lock);
 	return error;

@@ -22,13 +22,13 @@ static bool starts_with(const char *name, const char *prefix)
 
 static int check_name(const struct vnode *vnode, const char *name)
 {
-	if (!LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFREG)
-		&& !LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFDIR) && starts_with(name, "user."))
+	if (!LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFREG) &&
+		!LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFDIR) && starts_with(name, "user."))
 		return -LINUX_EPERM;
 	if (vnode->fs->read_only)
 		return -LINUX_EOPNOTSUPP;
-	if (starts_with(name, "user.") || starts_with(name, "trusted.")
-		|| starts_with(name, "security."))
+	if (starts_with(name, "user.") || starts_with(name, "trusted.") ||
+		starts_with(name, "security."))
 		return 0;
 	return -LINUX_EOPNOTSUPP;
 }
