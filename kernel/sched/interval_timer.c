@@ -119,8 +119,8 @@ void interval_timer_get(struct interval_timer *timer, struct interval_setting *s
 	deadline = timer->deadline_ns;
 	if (timer->is_armed) {
 		if (deadline <= now && timer->interval_ns)
-			deadline += ((now - deadline) / timer->interval_ns + 1) *
-				    timer->interval_ns;
+			deadline +=
+				((now - deadline) / timer->interval_ns + 1) * timer->interval_ns;
 		setting->value_ns = deadline > now ? deadline - now : 1;
 	}
 	spin_unlock(&timer->lock);

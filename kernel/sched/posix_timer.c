@@ -74,8 +74,7 @@ static void send_for_timer(struct interval_timer *interval, uint64_t expirations
 
 static struct posix_timer *find_locked(int id)
 {
-	LIST_FOR_EACH(link, &posix_timer.timers)
-	{
+	LIST_FOR_EACH (link, &posix_timer.timers) {
 		struct posix_timer *timer = LIST_ENTRY(link, struct posix_timer, link);
 
 		if (timer->id == id)

@@ -44,12 +44,12 @@ struct thread {
 	uint64_t voluntary_switches, involuntary_switches;
 
 	/* Own use of the thread. */
-	bool need_resched;            /* look at the run queue before returning to the program */
-	uintptr_t clear_tid;          /* set_tid_address, CLONE_CHILD_CLEARTID; 0: none */
-	uintptr_t robust_list;        /* set_robust_list */
-	int nice;                 /* setpriority(2), sched_setscheduler(2): kept, not used */
+	bool need_resched;     /* look at the run queue before returning to the program */
+	uintptr_t clear_tid;   /* set_tid_address, CLONE_CHILD_CLEARTID; 0: none */
+	uintptr_t robust_list; /* set_robust_list */
+	int nice;              /* setpriority(2), sched_setscheduler(2): kept, not used */
 	int policy;
-	struct list table_link;       /* guarded by thread_table.lock */
+	struct list table_link; /* guarded by thread_table.lock */
 
 	struct signal_thread signal; /* kernel/signal/signal.h */
 	/* CPU-time timers (timer_create THREAD_CPUTIME, ITIMER_PROF); sched/cpu_timer.c. */
