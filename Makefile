@@ -9,6 +9,8 @@
 #
 # MODE=release (default) or asan for host tools; CC=gcc or clang.
 
+.DEFAULT_GOAL := all
+
 MODE  ?= release
 BUILD := build/$(MODE)
 CC    ?= gcc

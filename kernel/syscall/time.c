@@ -2,7 +2,6 @@
  * Reading, setting and sleeping by clocks.
  */
 #include "abi/linux/errno.h"
-#include "kernel/fs/timerfd.h"
 #include "kernel/mm/uaccess.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/cpu_timer.h"
@@ -90,7 +89,6 @@ static int set_realtime(uint64_t ns)
 	if (ns < clock_monotonic_ns() || ns >= SETTABLE_LIMIT_NS)
 		return -LINUX_EINVAL;
 	clock_set_realtime_ns(ns);
-	timerfd_clock_was_set();
 	return 0;
 }
 
