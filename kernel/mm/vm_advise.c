@@ -3,6 +3,7 @@
 #include "abi/linux/mman.h"
 #include "kernel/mm/page_alloc.h"
 #include "kernel/mm/vm_area.h"
+#include "kernel/panic.h"
 #include "lib/string.h"
 
 /* Dropping less than this of a huge page clears it in place: cheaper than a split, a
@@ -81,6 +82,7 @@ static int collapse_block(const struct area *area, uintptr_t block)
 	struct phys huge;
 	uintptr_t next;
 	bool any = false;
+	int error;
 
 	if (mapping.bytes == HUGE_PAGE_BYTES)
 		return 0;
@@ -104,8 +106,8 @@ static int collapse_block(const struct area *area, uintptr_t block)
 	pages_drop(block, block + HUGE_PAGE_BYTES, PAGES_ALL);
 	pages_finish();
 	platform_trim(block, HUGE_PAGE_BYTES);
-	if (platform_map(block, huge, HUGE_PAGE_BYTES, rights, true) != 0)
-		return -LINUX_ENOMEM; /* cannot be: the table that was freed suffices */
+	error = platform_map(block, huge, HUGE_PAGE_BYTES, rights, true);
+	ASSERT(error == 0); /* whether the table was freed or not, none is needed */
 	pages_account(HUGE_PAGE_BYTES >> PAGE_SHIFT);
 	return 0;
 }
@@ -205,9 +207,12 @@ int vm_advise(uintptr_t address, uint64_t bytes, int advice)
 		ALIGN_UP(bytes, PAGE_BYTES) > UINTPTR_MAX - address)
 		return -LINUX_EINVAL;
 	end = address + ALIGN_UP(bytes, PAGE_BYTES);
-	if (advice == LINUX_MADV_POPULATE_READ || advice == LINUX_MADV_POPULATE_WRITE)
-		return populate_error(range_populate(
-			address, MIN(end, USER_END), advice == LINUX_MADV_POPULATE_WRITE));
+	if (advice == LINUX_MADV_POPULATE_READ || advice == LINUX_MADV_POPULATE_WRITE) {
+		if (end > USER_END)
+			return -LINUX_ENOMEM;
+		return populate_error(
+			range_populate(address, end, advice == LINUX_MADV_POPULATE_WRITE));
+	}
 	vm_lock();
 	/* Like Linux: holes are skipped, and reported at the end. */
 	while (address < end) {

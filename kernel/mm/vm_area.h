@@ -106,7 +106,7 @@ enum pages_kind {
 /* Splits huge entries that cross start or end. -ENOMEM. */
 int pages_split_edges(uintptr_t start, uintptr_t end);
 /* Unmaps what is mapped; owned pages are freed, after the flush, by pages_finish().
- * No huge entry may cross the ends. Returns whether there was anything. */
+ * No owned huge entry may cross the ends. Returns whether there was anything. */
 bool pages_drop(uintptr_t start, uintptr_t end, enum pages_kind kind);
 /* Notes that [start, end) needs a flush. */
 void pages_note_change(uintptr_t start, uintptr_t end);

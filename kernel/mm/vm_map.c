@@ -44,10 +44,10 @@ static uintptr_t find_space(uint64_t bytes, uint32_t flags)
 static int place(uintptr_t hint, uint64_t bytes, uint32_t flags, uintptr_t *address)
 {
 	if ((flags & (VM_FIXED | VM_NO_REPLACE)) != 0) {
-		if ((hint & (PAGE_BYTES - 1)) != 0)
-			return -LINUX_EINVAL;
 		if (!user_range_ok(hint, bytes))
 			return -LINUX_ENOMEM;
+		if ((hint & (PAGE_BYTES - 1)) != 0)
+			return -LINUX_EINVAL;
 		if (hint < USER_START)
 			return -LINUX_EPERM;
 		*address = hint;
@@ -58,7 +58,8 @@ static int place(uintptr_t hint, uint64_t bytes, uint32_t flags, uintptr_t *addr
 	hint = ALIGN_UP(hint, PAGE_BYTES);
 	if (hint != 0)
 		hint = MAX(hint, USER_START);
-	if (hint != 0 && (flags & VM_LOW) == 0 && user_range_ok(hint, bytes) &&
+	if (hint != 0 && user_range_ok(hint, bytes) &&
+		((flags & VM_LOW) == 0 || hint + bytes <= LOW_END) &&
 		area_range_is_free(hint, hint + bytes)) {
 		*address = hint;
 		return 0;

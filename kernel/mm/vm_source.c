@@ -12,11 +12,7 @@ static void drop_of_area(const struct area *area, uint64_t offset, uint64_t end_
 		return;
 	from = area->start + (ALIGN_DOWN(from, PAGE_BYTES) - area->offset);
 	to = area->start + (ALIGN_UP(to, PAGE_BYTES) - area->offset);
-	/* No memory for a table: then more than asked for is dropped, and faults back in. */
-	if (pages_split_edges(from, to) != 0) {
-		from = MAX(ALIGN_DOWN(from, HUGE_PAGE_BYTES), area->start);
-		to = MIN(ALIGN_UP(to, HUGE_PAGE_BYTES), area->end);
-	}
+	pages_split_edges(from, to);
 	pages_drop(from, to, PAGES_OF_SOURCE);
 }
 
