@@ -1,0 +1,3 @@
+module burrow.example/hello
+
+go 1.19
