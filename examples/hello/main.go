@@ -46,7 +46,7 @@ func place() (string, time.Duration) {
 	if facts == nil {
 		return "a Linux process", 0
 	}
-	ns, _ := strconv.ParseInt(facts["boot_to_main_ns"], 10, 64)
+	ns, _ := strconv.ParseInt(facts["since_start_ns"], 10, 64)
 	where := "a VM"
 	if platform := facts["platform"]; platform != "" {
 		where += " on " + platform

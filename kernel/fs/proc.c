@@ -2,6 +2,7 @@
  * /proc: what it tells about the machine. What it tells about the program is in
  * proc_self.c.
  */
+#include "kernel/arch.h"
 #include "kernel/fs/boot_tree.h"
 #include "kernel/fs/page_cache.h"
 #include "kernel/system_name.h"
@@ -292,6 +293,18 @@ static long boot_id(char *buffer, size_t capacity, void *argument)
 	return write_uuid(buffer, capacity, id);
 }
 
+/* How long ago the launcher started this VM; under QEMU the TSC starts with it. */
+static long burrow(char *buffer, size_t capacity, void *argument)
+{
+	const struct boot_info *boot = platform_boot_info();
+	uint64_t ticks = arch_ticks() - boot->start_tsc;
+
+	(void)argument;
+	return (long)format_text(buffer, capacity, "platform %s\nsince_start_ns %llu\n",
+		boot->flags & BOOT_DIRECT ? "kvm" : "qemu",
+		(ull)((unsigned __int128)ticks * 1000000000 / platform_ticks_hz()));
+}
+
 static long mounts(char *buffer, size_t capacity, void *argument)
 {
 	(void)argument;
@@ -313,6 +326,7 @@ static const struct {
 } files[] = {
 	{"/proc/cpuinfo", {cpuinfo, NULL, NULL}},
 	{"/proc/meminfo", {meminfo, NULL, NULL}},
+	{"/proc/burrow", {burrow, NULL, NULL}},
 	{"/proc/uptime", {uptime, NULL, NULL}},
 	{"/proc/loadavg", {loadavg, NULL, NULL}},
 	{"/proc/stat", {machine_stat, NULL, NULL}},
