@@ -1,4 +1,4 @@
 KERNEL_SOURCES += kernel/credentials.c kernel/fault.c kernel/init.c kernel/log.c kernel/panic.c kernel/process.c \
 	kernel/random.c kernel/system_name.c
 UNIT_TESTS += kernel/random_test
-kernel/random_test_SOURCES := kernel/random.c
+kernel/random_test_SOURCES := kernel/random.c arch/host/fake_relax.c

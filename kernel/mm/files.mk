@@ -3,7 +3,7 @@ KERNEL_SOURCES += kernel/mm/vm_area.c kernel/mm/vm_pages.c kernel/mm/vm_fault.c 
 KERNEL_SOURCES += kernel/mm/vm_protect.c kernel/mm/vm_advise.c kernel/mm/vm_remap.c kernel/mm/vm_source.c
 KERNEL_SOURCES += arch/x86_64/uaccess.S
 
-MM_FAKES := arch/host/fake_memory.c arch/host/fake_panic.c
+MM_FAKES := arch/host/fake_memory.c arch/host/fake_panic.c arch/host/fake_relax.c
 
 UNIT_TESTS += kernel/mm/page_alloc_test
 kernel/mm/page_alloc_test_SOURCES := kernel/mm/page_alloc.c $(MM_FAKES)
