@@ -17,11 +17,14 @@
 static char *make_build_directory(void)
 {
 	const char *parent = getenv("TMPDIR");
-	char *path = alloc_text("%s/burrow-XXXXXX", parent != NULL && *parent ? parent : "/tmp");
+	char *path;
 
+	if (parent == NULL || *parent == 0)
+		parent = "/tmp";
+	path = alloc_text("%s/burrow-XXXXXX", parent);
 	if (mkdtemp(path) == NULL)
-		report_fail(STATUS_TOOL_FAILED, "cannot make a directory to build in: %s: %s", path,
-			strerror(errno));
+		report_fail(STATUS_TOOL_FAILED, "cannot make a directory in %s to build in: %s",
+			parent, strerror(errno));
 	return path;
 }
 

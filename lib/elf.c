@@ -219,9 +219,10 @@ static enum elf_error note_interpreter(const struct image *image, struct elf_pro
 {
 	const uint8_t *text;
 
-	if (header->file_bytes == 0 || header->file_bytes > MAX_INTERPRETER ||
-		!image_holds(image, header->offset, header->file_bytes))
+	if (header->file_bytes == 0 || header->file_bytes > MAX_INTERPRETER)
 		return ELF_BAD_INTERPRETER;
+	if (!image_holds(image, header->offset, header->file_bytes))
+		return ELF_TRUNCATED;
 	text = image->start + header->offset;
 	if (text[header->file_bytes - 1] != 0)
 		return ELF_BAD_INTERPRETER;
@@ -233,7 +234,7 @@ static enum elf_error note_dynamic(const struct image *image, struct elf_program
 	const struct elf_program_header *header)
 {
 	if (!image_holds(image, header->offset, header->file_bytes))
-		return ELF_BAD_DYNAMIC;
+		return ELF_TRUNCATED;
 	program->dynamic_offset = header->offset;
 	program->dynamic_bytes = header->file_bytes;
 	return ELF_OK;
@@ -506,7 +507,6 @@ static const char *const error_texts[ELF_ERROR_COUNT] = {
 	[ELF_BAD_ENTRY] = "damaged: the entry point lies outside the executable segments",
 	[ELF_BAD_TLS] = "damaged: the thread-local storage segment is malformed",
 	[ELF_BAD_INTERPRETER] = "damaged: the interpreter's path is malformed",
-	[ELF_BAD_DYNAMIC] = "damaged: the dynamic section lies outside the file",
 	[ELF_BAD_RELOCATION] = "damaged: a relocation lies outside the writable segments",
 	[ELF_NEEDS_INTERPRETER] = "dynamically linked: it needs an interpreter and shared "
 				  "libraries; build it static with CGO_ENABLED=0 (C: -static)",
