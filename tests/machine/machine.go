@@ -27,8 +27,8 @@ const (
 type Program struct {
 	Path string
 	Args []string
-	// Env is what the program is given by --env; the host's own environment
-	// does not reach it on the native platform.
+	// Env is what the program is given; the host's own environment does not
+	// reach it on any platform.
 	Env []string
 	// Flags are further flags of `burrow run`; ignored natively.
 	Flags []string
@@ -98,7 +98,7 @@ func Command(platform Platform, root string, program Program) *exec.Cmd {
 		cmd.Env = append(nativeEnvironment(), program.Env...)
 		cmd.Dir = program.Cwd
 	} else {
-		args := []string{"run", "--platform", string(platform)}
+		args := []string{"run", "--platform", string(platform), "--clean-env"}
 		for _, pair := range program.Env {
 			args = append(args, "--env", pair)
 		}

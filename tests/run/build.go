@@ -50,7 +50,7 @@ func buildSuite(opts options, suite string, report *report) ([]program, error) {
 			haveGo = true
 			add("")
 			for _, mode := range cases[0].builds {
-				jobs = append(jobs, goBuild(opts, suite, "-buildmode="+mode, "-o", add("-"+mode), "./"+suite+"/"+test))
+				jobs = append(jobs, goBuild(opts, "-buildmode="+mode, "-o", add("-"+mode), "./"+suite+"/"+test))
 			}
 		} else if sources, _ := filepath.Glob(dir + "/*.c"); len(sources) > 0 {
 			for _, library := range []string{"glibc", "musl"} {
@@ -71,7 +71,7 @@ func buildSuite(opts options, suite string, report *report) ([]program, error) {
 		}
 	}
 	if haveGo {
-		jobs = append([]*exec.Cmd{goBuild(opts, suite, "-o", out+"/", "./"+suite+"/...")}, jobs...)
+		jobs = append([]*exec.Cmd{goBuild(opts, "-o", out+"/", "./"+suite+"/...")}, jobs...)
 	}
 	return programs, runBuilds(opts, jobs)
 }
@@ -98,8 +98,8 @@ func isNewer(path string, sources []string) bool {
 	return true
 }
 
-func goBuild(opts options, suite string, args ...string) *exec.Cmd {
-	return machine.GoCommand(opts.root, append([]string{"build", "-buildvcs=false"}, args...)...)
+func goBuild(opts options, args ...string) *exec.Cmd {
+	return machine.GoCommand(opts.root, "tests", append([]string{"build", "-buildvcs=false"}, args...)...)
 }
 
 func cBuild(opts options, compiler, path string, sources []string) *exec.Cmd {

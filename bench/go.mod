@@ -1,0 +1,7 @@
+module burrow/bench
+
+go 1.19
+
+require burrow/tests v0.0.0
+
+replace burrow/tests => ../tests

@@ -1,0 +1,8 @@
+// The program whose start is measured.
+package main
+
+import "os"
+
+func main() {
+	os.Stdout.WriteString("hello, world\n")
+}
