@@ -8,6 +8,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/fs/epoll.h"
 #include "kernel/fs/file_lock.h"
+#include "kernel/fs/inotify.h"
 #include "kernel/fs/tree.h"
 #include "kernel/lock.h"
 #include "kernel/mm/heap.h"
@@ -71,6 +72,9 @@ static void destroy(struct file *file)
 {
 	if (!list_is_empty(&file->epoll_items))
 		epoll_forget_file(file);
+	if (READ_ONCE(inotify_watch_count) && file->entry && !(file->flags & LINUX_O_PATH))
+		inotify_report_entry(file->entry,
+			file_is_writable(file) ? INOTIFY_CLOSE_WRITE : INOTIFY_CLOSE_NOWRITE);
 	file_lock_release_description(file);
 	if (file->ops->release)
 		file->ops->release(file);

@@ -1,0 +1,411 @@
+/*
+ * System calls that move the contents of files: read(2), write(2) and their kin.
+ */
+#include "kernel/fs/inotify.h"
+#include "kernel/mm/heap.h"
+#include "kernel/mm/uaccess.h"
+#include "kernel/syscall/prototypes.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/syscall/user_path.h"
+#include "lib/string.h"
+
+#define MOST_BYTES 0x7ffff000ull /* MAX_RW_COUNT */
+#define MOST_PARTS 1024
+#define FEW_PARTS  8
+
+enum direction {
+	READING,
+	WRITING,
+};
+
+static bool is_allowed(const struct file *file, enum direction direction)
+{
+	return direction == READING ? file_is_readable(file) : file_is_writable(file);
+}
+
+static void tell_watchers(struct file *file, enum direction direction, long result)
+{
+	if (READ_ONCE(inotify_watch_count) && result > 0 && file->entry)
+		inotify_report_entry(
+			file->entry, direction == READING ? INOTIFY_ACCESS : INOTIFY_MODIFY);
+}
+
+static long call_operation(
+	struct file *file, enum direction direction, struct uio *uio, uint64_t *offset)
+{
+	long (*operation)(struct file *, struct uio *, uint64_t *) =
+		direction == READING ? file->ops->read : file->ops->write;
+	long result = operation ? operation(file, uio, offset) : -LINUX_EINVAL;
+
+	tell_watchers(file, direction, result);
+	return result;
+}
+
+/* At the file's own position, if it has one. */
+static long move_at_position(struct file *file, enum direction direction, struct uio *uio)
+{
+	uint64_t none = 0;
+	long result;
+
+	if (!file->ops->seek)
+		return call_operation(file, direction, uio, &none);
+	mutex_lock(&file->position_lock);
+	result = call_operation(file, direction, uio, &file->offset);
+	mutex_unlock(&file->position_lock);
+	return result;
+}
+
+static long move_at(struct file *file, enum direction direction, struct uio *uio, int64_t offset)
+{
+	uint64_t position = (uint64_t)offset;
+
+	if (offset < 0)
+		return -LINUX_EINVAL;
+	if (!file->ops->seek)
+		return -LINUX_ESPIPE;
+	return call_operation(file, direction, uio, &position);
+}
+
+/* One range of the program. */
+static int prepare(struct uio *uio, struct uio_part *part, uint64_t address, uint64_t bytes)
+{
+	if ((int64_t)bytes < 0)
+		return user_range_ok(address, 0) ? -LINUX_EINVAL : -LINUX_EFAULT;
+	if (!user_range_ok(address, bytes))
+		return -LINUX_EFAULT;
+	uio_init_user(uio, part, address, MIN(bytes, MOST_BYTES));
+	return 0;
+}
+
+static long move_one(uint64_t fd, enum direction direction, uint64_t address, uint64_t bytes,
+	bool has_offset, int64_t offset)
+{
+	struct file *file;
+	struct uio_part part;
+	struct uio uio;
+	long result;
+
+	if (has_offset && offset < 0)
+		return -LINUX_EINVAL;
+	file = fd_get((int)fd);
+	if (!file)
+		return -LINUX_EBADF;
+	if (!is_allowed(file, direction))
+		result = has_offset && !file->ops->seek && !(file->flags & LINUX_O_PATH)
+				 ? -LINUX_ESPIPE
+				 : -LINUX_EBADF;
+	else
+		result = prepare(&uio, &part, address, bytes);
+	if (result == 0)
+		result = has_offset ? move_at(file, direction, &uio, offset)
+				    : move_at_position(file, direction, &uio);
+	file_release(file);
+	return result;
+}
+
+long sys_read(uint64_t fd, uint64_t address, uint64_t bytes)
+{
+	return move_one(fd, READING, address, bytes, false, 0);
+}
+
+long sys_write(uint64_t fd, uint64_t address, uint64_t bytes)
+{
+	return move_one(fd, WRITING, address, bytes, false, 0);
+}
+
+long sys_pread64(uint64_t fd, uint64_t address, uint64_t bytes, uint64_t offset)
+{
+	return move_one(fd, READING, address, bytes, true, (int64_t)offset);
+}
+
+long sys_pwrite64(uint64_t fd, uint64_t address, uint64_t bytes, uint64_t offset)
+{
+	return move_one(fd, WRITING, address, bytes, true, (int64_t)offset);
+}
+
+/* ---- vectors ---------------------------------------------------------------- */
+
+struct vector {
+	struct uio_part *parts;
+	struct uio_part few[FEW_PARTS];
+};
+
+static void vector_release(struct vector *vector)
+{
+	if (vector->parts != vector->few)
+		heap_free(vector->parts);
+}
+
+/* Checks lengths and addresses; shortens what goes beyond the most that Linux moves. */
+static int check_parts(struct uio_part *parts, size_t count)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if ((int64_t)parts[i].bytes < 0)
+			return -LINUX_EINVAL;
+		if (!user_range_ok(parts[i].address, parts[i].bytes))
+			return -LINUX_EFAULT;
+		parts[i].bytes = MIN(parts[i].bytes, MOST_BYTES - total);
+		total += parts[i].bytes;
+	}
+	return 0;
+}
+
+/* struct iovec and struct uio_part are the same words. */
+static int vector_get(struct vector *vector, uint64_t address, uint64_t count)
+{
+	int error;
+
+	vector->parts = vector->few;
+	if (count > MOST_PARTS)
+		return -LINUX_EINVAL;
+	if (count > FEW_PARTS)
+		vector->parts = heap_alloc(count * sizeof(struct uio_part));
+	if (!vector->parts)
+		return -LINUX_ENOMEM;
+	error = user_copy_in(vector->parts, address, count * sizeof(struct uio_part)) == 0
+			? check_parts(vector->parts, count)
+			: -LINUX_EFAULT;
+	if (error)
+		vector_release(vector);
+	return error;
+}
+
+static long move_vector(uint64_t fd, enum direction direction, uint64_t address, uint64_t count,
+	bool has_offset, int64_t offset)
+{
+	struct file *file = fd_get((int)fd);
+	struct vector vector;
+	struct uio uio;
+	long result;
+
+	if (!file)
+		return -LINUX_EBADF;
+	if (!is_allowed(file, direction))
+		result = -LINUX_EBADF;
+	else if (has_offset && !file->ops->seek)
+		result = -LINUX_ESPIPE;
+	else
+		result = vector_get(&vector, address, count);
+	if (result == 0) {
+		uio_init_parts(&uio, vector.parts, count);
+		if (uio.bytes_left > 0)
+			result = has_offset ? move_at(file, direction, &uio, offset)
+					    : move_at_position(file, direction, &uio);
+		vector_release(&vector);
+	}
+	file_release(file);
+	return result;
+}
+
+long sys_readv(uint64_t fd, uint64_t address, uint64_t count)
+{
+	return move_vector(fd, READING, address, count, false, 0);
+}
+
+long sys_writev(uint64_t fd, uint64_t address, uint64_t count)
+{
+	return move_vector(fd, WRITING, address, count, false, 0);
+}
+
+/* The offset comes whole in the low word on 64-bit machines. */
+long sys_preadv(uint64_t fd, uint64_t address, uint64_t count, uint64_t low, uint64_t high)
+{
+	(void)high;
+	if ((int64_t)low < 0)
+		return -LINUX_EINVAL;
+	return move_vector(fd, READING, address, count, true, (int64_t)low);
+}
+
+long sys_pwritev(uint64_t fd, uint64_t address, uint64_t count, uint64_t low, uint64_t high)
+{
+	(void)high;
+	if ((int64_t)low < 0)
+		return -LINUX_EINVAL;
+	return move_vector(fd, WRITING, address, count, true, (int64_t)low);
+}
+
+#define RWF_HARMLESS 0x7 /* HIPRI, DSYNC, SYNC: memory is as durable as it gets */
+
+static long move_with_flags(uint64_t fd, enum direction direction, uint64_t address,
+	uint64_t count, int64_t offset, uint64_t flags)
+{
+	if (flags & ~(uint64_t)RWF_HARMLESS)
+		return -LINUX_EOPNOTSUPP;
+	if (offset == -1)
+		return move_vector(fd, direction, address, count, false, 0);
+	if (offset < 0)
+		return -LINUX_EINVAL;
+	return move_vector(fd, direction, address, count, true, offset);
+}
+
+long sys_preadv2(uint64_t fd, uint64_t address, uint64_t count, uint64_t low, uint64_t high,
+	uint64_t flags)
+{
+	(void)high;
+	return move_with_flags(fd, READING, address, count, (int64_t)low, flags);
+}
+
+long sys_pwritev2(uint64_t fd, uint64_t address, uint64_t count, uint64_t low, uint64_t high,
+	uint64_t flags)
+{
+	(void)high;
+	return move_with_flags(fd, WRITING, address, count, (int64_t)low, flags);
+}
+
+/* ---- positions ----------------------------------------------------------------- */
+
+long sys_lseek(uint64_t fd, uint64_t offset, uint64_t whence)
+{
+	struct file *file = user_file(fd);
+	long result;
+
+	if (!file)
+		return -LINUX_EBADF;
+	if ((uint32_t)whence > LINUX_SEEK_HOLE) {
+		result = -LINUX_EINVAL;
+	} else if (!file->ops->seek) {
+		result = -LINUX_ESPIPE;
+	} else {
+		mutex_lock(&file->position_lock);
+		result = file->ops->seek(file, (int64_t)offset, (int)whence);
+		mutex_unlock(&file->position_lock);
+	}
+	file_release(file);
+	return result;
+}
+
+long sys_getdents64(uint64_t fd, uint64_t address, uint64_t bytes)
+{
+	struct file *file = user_file(fd);
+	struct uio_part part;
+	struct uio uio;
+	long result;
+
+	if (!file)
+		return -LINUX_EBADF;
+	if (!file->ops->read_directory) {
+		result = -LINUX_ENOTDIR;
+	} else {
+		uio_init_user(&uio, &part, address, (uint32_t)bytes);
+		mutex_lock(&file->position_lock);
+		result = file->ops->read_directory(file, &uio, &file->offset);
+		mutex_unlock(&file->position_lock);
+		tell_watchers(file, READING, result);
+	}
+	file_release(file);
+	return result;
+}
+
+/* ---- copying between files -------------------------------------------------------- */
+
+struct copy {
+	struct file *from, *to;
+	uint64_t from_offset, to_offset;
+	uint64_t bytes;
+};
+
+static int check_copy(const struct copy *copy)
+{
+	const struct vnode *from = copy->from->vnode, *to = copy->to->vnode;
+
+	if ((from && LINUX_S_ISTYPE(from->mode, LINUX_S_IFDIR))
+		|| (to && LINUX_S_ISTYPE(to->mode, LINUX_S_IFDIR)))
+		return -LINUX_EISDIR;
+	if (!from || !to || !LINUX_S_ISTYPE(from->mode, LINUX_S_IFREG)
+		|| !LINUX_S_ISTYPE(to->mode, LINUX_S_IFREG))
+		return -LINUX_EINVAL;
+	if (!file_is_readable(copy->from) || !file_is_writable(copy->to)
+		|| (copy->to->flags & LINUX_O_APPEND))
+		return -LINUX_EBADF;
+	if ((int64_t)copy->from_offset < 0 || (int64_t)copy->to_offset < 0)
+		return -LINUX_EINVAL;
+	if (copy->from_offset + copy->bytes < copy->from_offset
+		|| copy->to_offset + copy->bytes < copy->to_offset)
+		return -LINUX_EOVERFLOW;
+	if (from == to && copy->from_offset < copy->to_offset + copy->bytes
+		&& copy->to_offset < copy->from_offset + copy->bytes)
+		return -LINUX_EINVAL;
+	return 0;
+}
+
+/* Through a page of the kernel. */
+static long copy_bytes(struct copy *copy, char *buffer)
+{
+	uint64_t total = 0;
+	long result = 0;
+
+	while (total < copy->bytes && !thread_is_interrupted(thread_current())) {
+		struct uio_part part;
+		struct uio uio;
+
+		uio_init_kernel(&uio, &part, buffer, MIN(PAGE_BYTES, copy->bytes - total));
+		result = copy->from->ops->read(copy->from, &uio, &copy->from_offset);
+		if (result <= 0)
+			break;
+		uio_init_kernel(&uio, &part, buffer, (size_t)result);
+		result = copy->to->ops->write(copy->to, &uio, &copy->to_offset);
+		if (result <= 0)
+			break;
+		total += (uint64_t)result;
+	}
+	if (total == 0 && result == 0 && copy->bytes > 0
+		&& thread_is_interrupted(thread_current()))
+		return -LINUX_ERESTARTSYS;
+	return total > 0 ? (long)total : result;
+}
+
+static int load_offset(uint64_t address, const struct file *file, uint64_t *offset)
+{
+	*offset = file->offset;
+	return address ? user_copy_in(offset, address, sizeof(*offset)) : 0;
+}
+
+static int store_offset(uint64_t address, struct file *file, uint64_t offset)
+{
+	if (address)
+		return user_copy_out(address, &offset, sizeof(offset));
+	file->offset = offset;
+	return 0;
+}
+
+static long copy_files(struct copy *copy, uint64_t from_address, uint64_t to_address)
+{
+	char *buffer;
+	long result;
+
+	if (load_offset(from_address, copy->from, &copy->from_offset) != 0
+		|| load_offset(to_address, copy->to, &copy->to_offset) != 0)
+		return -LINUX_EFAULT;
+	result = check_copy(copy);
+	if (result < 0 || copy->bytes == 0)
+		return result;
+	buffer = heap_alloc(PAGE_BYTES);
+	if (!buffer)
+		return -LINUX_ENOMEM;
+	result = copy_bytes(copy, buffer);
+	heap_free(buffer);
+	if (result > 0
+		&& (store_offset(from_address, copy->from, copy->from_offset) != 0
+			|| store_offset(to_address, copy->to, copy->to_offset) != 0))
+		return -LINUX_EFAULT;
+	tell_watchers(copy->to, WRITING, result);
+	return result;
+}
+
+long sys_copy_file_range(uint64_t fd_in, uint64_t offset_in, uint64_t fd_out, uint64_t offset_out,
+	uint64_t bytes, uint64_t flags)
+{
+	struct copy copy = {.from = user_file(fd_in), .to = user_file(fd_out),
+		.bytes = MIN(bytes, MOST_BYTES)};
+	long result = -LINUX_EBADF;
+
+	if (copy.from && copy.to)
+		result = flags ? -LINUX_EINVAL : copy_files(&copy, offset_in, offset_out);
+	if (copy.from)
+		file_release(copy.from);
+	if (copy.to)
+		file_release(copy.to);
+	return result;
+}
