@@ -158,8 +158,8 @@ struct linux_dirent64 {
 	char name[]; /* ends in NUL; records are multiples of 8 bytes */
 };
 
-#define LINUX_NAME_MAX 255
-#define LINUX_PATH_MAX 4096
+#define LINUX_NAME_MAX             255
+#define LINUX_PATH_MAX             4096
 #define LINUX_S_ISTYPE(mode, type) (((mode)&0170000) == (type))
 
 _Static_assert(sizeof(struct linux_flock) == 32, "Linux layout");

@@ -17,7 +17,8 @@
 
 /* ---- asking ---------------------------------------------------------------------- */
 
-static int stat_path(uint64_t directory_fd, uint64_t address, uint32_t flags, struct linux_stat *stat)
+static int stat_path(
+	uint64_t directory_fd, uint64_t address, uint32_t flags, struct linux_stat *stat)
 {
 	struct user_path path;
 	int error;
@@ -118,8 +119,8 @@ long sys_statx(
 
 	if (mask & STATX_RESERVED)
 		return -LINUX_EINVAL;
-	if (((uint32_t)flags & ~(uint32_t)(STAT_FLAGS | SYNC_FLAGS))
-		|| (flags & SYNC_FLAGS) == SYNC_FLAGS)
+	if (((uint32_t)flags & ~(uint32_t)(STAT_FLAGS | SYNC_FLAGS)) ||
+		(flags & SYNC_FLAGS) == SYNC_FLAGS)
 		return -LINUX_EINVAL;
 	error = stat_path(directory_fd, path, (uint32_t)flags, &stat);
 	if (error)
@@ -147,10 +148,9 @@ long sys_faccessat2(uint64_t directory_fd, uint64_t address, uint64_t mode, uint
 	struct user_path path;
 	long result;
 
-	if (((uint32_t)mode & ~7u)
-		|| ((uint32_t)flags
-			& ~(uint32_t)(LINUX_AT_EACCESS | LINUX_AT_SYMLINK_NOFOLLOW
-				      | LINUX_AT_EMPTY_PATH)))
+	if (((uint32_t)mode & ~7u) ||
+		((uint32_t)flags & ~(uint32_t)(LINUX_AT_EACCESS | LINUX_AT_SYMLINK_NOFOLLOW |
+					       LINUX_AT_EMPTY_PATH)))
 		return -LINUX_EINVAL;
 	result = user_path_get(&path, address);
 	if (result < 0)
@@ -226,8 +226,8 @@ long sys_fchmod(uint64_t fd, uint64_t mode)
 /* -1 leaves an owner as it is. */
 static uint32_t owner_mask(uint64_t uid, uint64_t gid)
 {
-	return ((uint32_t)uid != UINT32_MAX ? VNODE_UID : 0u)
-	       | ((uint32_t)gid != UINT32_MAX ? VNODE_GID : 0u);
+	return ((uint32_t)uid != UINT32_MAX ? VNODE_UID : 0u) |
+	       ((uint32_t)gid != UINT32_MAX ? VNODE_GID : 0u);
 }
 
 long sys_fchownat(uint64_t directory_fd, uint64_t path, uint64_t uid, uint64_t gid, uint64_t flags)
@@ -385,8 +385,10 @@ _Static_assert(sizeof(struct linux_statfs) == 120, "Linux layout");
 
 static long tell_file_system(const struct file_system *fs, uint64_t magic, uint64_t address)
 {
-	struct linux_statfs result = {.type = magic, .block_bytes = PAGE_BYTES,
-		.name_length = LINUX_NAME_MAX, .fragment_bytes = PAGE_BYTES,
+	struct linux_statfs result = {.type = magic,
+		.block_bytes = PAGE_BYTES,
+		.name_length = LINUX_NAME_MAX,
+		.fragment_bytes = PAGE_BYTES,
 		.flags = STATFS_VALID | STATFS_RELATIME};
 	struct page_counts counts;
 

@@ -41,7 +41,8 @@ static long duplicate(struct file *file, uint64_t least, bool close_on_exec)
 /* ---- record locks ------------------------------------------------------------ */
 
 /* From offsets relative to something to the first and last byte. */
-static int range_of(struct file *file, const struct linux_flock *flock, struct file_lock_range *range)
+static int range_of(
+	struct file *file, const struct linux_flock *flock, struct file_lock_range *range)
 {
 	int64_t start = flock->start, end;
 
@@ -71,14 +72,14 @@ static int range_of(struct file *file, const struct linux_flock *flock, struct f
 	range->start = (uint64_t)start;
 	range->end = (uint64_t)end;
 	range->type = flock->type;
-	return flock->type == LINUX_F_RDLCK || flock->type == LINUX_F_WRLCK
-				|| flock->type == LINUX_F_UNLCK
-			? 0
-			: -LINUX_EINVAL;
+	return flock->type == LINUX_F_RDLCK || flock->type == LINUX_F_WRLCK ||
+			       flock->type == LINUX_F_UNLCK
+		       ? 0
+		       : -LINUX_EINVAL;
 }
 
-static long test_lock(struct file *file, struct linux_flock *flock, enum file_lock_kind kind,
-	uint64_t address)
+static long test_lock(
+	struct file *file, struct linux_flock *flock, enum file_lock_kind kind, uint64_t address)
 {
 	struct file_lock_range range;
 	int pid = 0, error = range_of(file, flock, &range);
@@ -99,16 +100,16 @@ static long test_lock(struct file *file, struct linux_flock *flock, enum file_lo
 	return user_copy_out(address, flock, sizeof(*flock)) != 0 ? -LINUX_EFAULT : 0;
 }
 
-static long set_lock(struct file *file, const struct linux_flock *flock, enum file_lock_kind kind,
-	bool wait)
+static long set_lock(
+	struct file *file, const struct linux_flock *flock, enum file_lock_kind kind, bool wait)
 {
 	struct file_lock_range range;
 	int error = range_of(file, flock, &range);
 
 	if (error)
 		return error;
-	if ((range.type == LINUX_F_RDLCK && !file_is_readable(file))
-		|| (range.type == LINUX_F_WRLCK && !file_is_writable(file)))
+	if ((range.type == LINUX_F_RDLCK && !file_is_readable(file)) ||
+		(range.type == LINUX_F_WRLCK && !file_is_writable(file)))
 		return -LINUX_EBADF;
 	return file_lock_set(file, kind, &range, wait);
 }
@@ -125,8 +126,8 @@ static long control_lock(struct file *file, int command, uint64_t address)
 		return -LINUX_EINVAL;
 	if (command == LINUX_F_GETLK || command == LINUX_F_OFD_GETLK)
 		return test_lock(file, &flock, kind, address);
-	return set_lock(file, &flock, kind,
-		command == LINUX_F_SETLKW || command == LINUX_F_OFD_SETLKW);
+	return set_lock(
+		file, &flock, kind, command == LINUX_F_SETLKW || command == LINUX_F_OFD_SETLKW);
 }
 
 long sys_flock(uint64_t fd, uint64_t operation)

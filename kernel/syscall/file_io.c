@@ -228,8 +228,8 @@ long sys_pwritev(uint64_t fd, uint64_t address, uint64_t count, uint64_t low, ui
 
 #define RWF_HARMLESS 0x7 /* HIPRI, DSYNC, SYNC: memory is as durable as it gets */
 
-static long move_with_flags(uint64_t fd, enum direction direction, uint64_t address,
-	uint64_t count, int64_t offset, uint64_t flags)
+static long move_with_flags(uint64_t fd, enum direction direction, uint64_t address, uint64_t count,
+	int64_t offset, uint64_t flags)
 {
 	if (flags & ~(uint64_t)RWF_HARMLESS)
 		return -LINUX_EOPNOTSUPP;
@@ -240,15 +240,15 @@ static long move_with_flags(uint64_t fd, enum direction direction, uint64_t addr
 	return move_vector(fd, direction, address, count, true, offset);
 }
 
-long sys_preadv2(uint64_t fd, uint64_t address, uint64_t count, uint64_t low, uint64_t high,
-	uint64_t flags)
+long sys_preadv2(
+	uint64_t fd, uint64_t address, uint64_t count, uint64_t low, uint64_t high, uint64_t flags)
 {
 	(void)high;
 	return move_with_flags(fd, READING, address, count, (int64_t)low, flags);
 }
 
-long sys_pwritev2(uint64_t fd, uint64_t address, uint64_t count, uint64_t low, uint64_t high,
-	uint64_t flags)
+long sys_pwritev2(
+	uint64_t fd, uint64_t address, uint64_t count, uint64_t low, uint64_t high, uint64_t flags)
 {
 	(void)high;
 	return move_with_flags(fd, WRITING, address, count, (int64_t)low, flags);
@@ -310,22 +310,22 @@ static int check_copy(const struct copy *copy)
 {
 	const struct vnode *from = copy->from->vnode, *to = copy->to->vnode;
 
-	if ((from && LINUX_S_ISTYPE(from->mode, LINUX_S_IFDIR))
-		|| (to && LINUX_S_ISTYPE(to->mode, LINUX_S_IFDIR)))
+	if ((from && LINUX_S_ISTYPE(from->mode, LINUX_S_IFDIR)) ||
+		(to && LINUX_S_ISTYPE(to->mode, LINUX_S_IFDIR)))
 		return -LINUX_EISDIR;
-	if (!from || !to || !LINUX_S_ISTYPE(from->mode, LINUX_S_IFREG)
-		|| !LINUX_S_ISTYPE(to->mode, LINUX_S_IFREG))
+	if (!from || !to || !LINUX_S_ISTYPE(from->mode, LINUX_S_IFREG) ||
+		!LINUX_S_ISTYPE(to->mode, LINUX_S_IFREG))
 		return -LINUX_EINVAL;
-	if (!file_is_readable(copy->from) || !file_is_writable(copy->to)
-		|| (copy->to->flags & LINUX_O_APPEND))
+	if (!file_is_readable(copy->from) || !file_is_writable(copy->to) ||
+		(copy->to->flags & LINUX_O_APPEND))
 		return -LINUX_EBADF;
 	if ((int64_t)copy->from_offset < 0 || (int64_t)copy->to_offset < 0)
 		return -LINUX_EINVAL;
-	if (copy->from_offset + copy->bytes < copy->from_offset
-		|| copy->to_offset + copy->bytes < copy->to_offset)
+	if (copy->from_offset + copy->bytes < copy->from_offset ||
+		copy->to_offset + copy->bytes < copy->to_offset)
 		return -LINUX_EOVERFLOW;
-	if (from == to && copy->from_offset < copy->to_offset + copy->bytes
-		&& copy->to_offset < copy->from_offset + copy->bytes)
+	if (from == to && copy->from_offset < copy->to_offset + copy->bytes &&
+		copy->to_offset < copy->from_offset + copy->bytes)
 		return -LINUX_EINVAL;
 	return 0;
 }
@@ -350,8 +350,7 @@ static long copy_bytes(struct copy *copy, char *buffer)
 			break;
 		total += (uint64_t)result;
 	}
-	if (total == 0 && result == 0 && copy->bytes > 0
-		&& thread_is_interrupted(thread_current()))
+	if (total == 0 && result == 0 && copy->bytes > 0 && thread_is_interrupted(thread_current()))
 		return -LINUX_ERESTARTSYS;
 	return total > 0 ? (long)total : result;
 }
@@ -375,8 +374,8 @@ static long copy_files(struct copy *copy, uint64_t from_address, uint64_t to_add
 	char *buffer;
 	long result;
 
-	if (load_offset(from_address, copy->from, &copy->from_offset) != 0
-		|| load_offset(to_address, copy->to, &copy->to_offset) != 0)
+	if (load_offset(from_address, copy->from, &copy->from_offset) != 0 ||
+		load_offset(to_address, copy->to, &copy->to_offset) != 0)
 		return -LINUX_EFAULT;
 	result = check_copy(copy);
 	if (result < 0 || copy->bytes == 0)
@@ -386,9 +385,8 @@ static long copy_files(struct copy *copy, uint64_t from_address, uint64_t to_add
 		return -LINUX_ENOMEM;
 	result = copy_bytes(copy, buffer);
 	heap_free(buffer);
-	if (result > 0
-		&& (store_offset(from_address, copy->from, copy->from_offset) != 0
-			|| store_offset(to_address, copy->to, copy->to_offset) != 0))
+	if (result > 0 && (store_offset(from_address, copy->from, copy->from_offset) != 0 ||
+				  store_offset(to_address, copy->to, copy->to_offset) != 0))
 		return -LINUX_EFAULT;
 	tell_watchers(copy->to, WRITING, result);
 	return result;
@@ -397,8 +395,8 @@ static long copy_files(struct copy *copy, uint64_t from_address, uint64_t to_add
 long sys_copy_file_range(uint64_t fd_in, uint64_t offset_in, uint64_t fd_out, uint64_t offset_out,
 	uint64_t bytes, uint64_t flags)
 {
-	struct copy copy = {.from = user_file(fd_in), .to = user_file(fd_out),
-		.bytes = MIN(bytes, MOST_BYTES)};
+	struct copy copy = {
+		.from = user_file(fd_in), .to = user_file(fd_out), .bytes = MIN(bytes, MOST_BYTES)};
 	long result = -LINUX_EBADF;
 
 	if (copy.from && copy.to)

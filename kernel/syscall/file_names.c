@@ -126,8 +126,8 @@ long sys_linkat(
 	result = pair_get(&pair, old_path, new_path);
 	if (result < 0)
 		return result;
-	result = vfs_link((int)old_fd, pair.first.text, (int)new_fd, pair.second.text,
-		(uint32_t)flags);
+	result = vfs_link(
+		(int)old_fd, pair.first.text, (int)new_fd, pair.second.text, (uint32_t)flags);
 	pair_put(&pair);
 	return result;
 }
@@ -145,8 +145,8 @@ long sys_renameat2(
 
 	if (result < 0)
 		return result;
-	result = vfs_rename((int)old_fd, pair.first.text, (int)new_fd, pair.second.text,
-		(uint32_t)flags);
+	result = vfs_rename(
+		(int)old_fd, pair.first.text, (int)new_fd, pair.second.text, (uint32_t)flags);
 	pair_put(&pair);
 	return result;
 }

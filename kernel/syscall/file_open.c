@@ -10,10 +10,10 @@
 #include "lib/string.h"
 
 #define KNOWN_FLAGS                                                                                \
-	(LINUX_O_ACCMODE | LINUX_O_CREAT | LINUX_O_EXCL | LINUX_O_NOCTTY | LINUX_O_TRUNC           \
-		| LINUX_O_APPEND | LINUX_O_NONBLOCK | LINUX_O_SYNC | LINUX_O_DSYNC | LINUX_O_ASYNC \
-		| LINUX_O_DIRECT | LINUX_O_LARGEFILE | LINUX_O_DIRECTORY | LINUX_O_NOFOLLOW        \
-		| LINUX_O_NOATIME | LINUX_O_CLOEXEC | LINUX_O_PATH | LINUX_O_TMPFILE_BIT)
+	(LINUX_O_ACCMODE | LINUX_O_CREAT | LINUX_O_EXCL | LINUX_O_NOCTTY | LINUX_O_TRUNC |         \
+		LINUX_O_APPEND | LINUX_O_NONBLOCK | LINUX_O_SYNC | LINUX_O_DSYNC | LINUX_O_ASYNC | \
+		LINUX_O_DIRECT | LINUX_O_LARGEFILE | LINUX_O_DIRECTORY | LINUX_O_NOFOLLOW |        \
+		LINUX_O_NOATIME | LINUX_O_CLOEXEC | LINUX_O_PATH | LINUX_O_TMPFILE_BIT)
 #define KNOWN_RESOLVE 0x3f
 #define PATH_FLAGS                                                                                 \
 	(LINUX_O_DIRECTORY | LINUX_O_NOFOLLOW | LINUX_O_PATH | LINUX_O_CLOEXEC | LINUX_O_LARGEFILE)
@@ -92,8 +92,7 @@ static int check_open_how(const struct open_how *how)
 		return -LINUX_EINVAL;
 	if ((how->flags & LINUX_O_PATH) && (how->flags & ~(uint64_t)PATH_FLAGS))
 		return -LINUX_EINVAL;
-	if ((how->resolve & LINUX_RESOLVE_CACHED)
-		&& (creates || (how->flags & LINUX_O_TRUNC)))
+	if ((how->resolve & LINUX_RESOLVE_CACHED) && (creates || (how->flags & LINUX_O_TRUNC)))
 		return -LINUX_EAGAIN;
 	return 0;
 }
@@ -118,8 +117,8 @@ long sys_memfd_create(uint64_t address, uint64_t flags)
 	struct file *file;
 	long result;
 
-	if (flags & ~(uint64_t)(LINUX_MFD_CLOEXEC | LINUX_MFD_ALLOW_SEALING
-				| LINUX_MFD_NOEXEC_SEAL | LINUX_MFD_EXEC))
+	if (flags & ~(uint64_t)(LINUX_MFD_CLOEXEC | LINUX_MFD_ALLOW_SEALING |
+				LINUX_MFD_NOEXEC_SEAL | LINUX_MFD_EXEC))
 		return -LINUX_EINVAL;
 	if ((flags & LINUX_MFD_EXEC) && (flags & LINUX_MFD_NOEXEC_SEAL))
 		return -LINUX_EINVAL;
@@ -190,12 +189,4 @@ long sys_name_to_handle_at(
 	(void)mount;
 	(void)flags;
 	return -LINUX_EOPNOTSUPP; /* as every file system that cannot be exported */
-}
-
-long sys_open_by_handle_at(uint64_t mount_fd, uint64_t handle, uint64_t flags)
-{
-	(void)mount_fd;
-	(void)handle;
-	(void)flags;
-	return -LINUX_EOPNOTSUPP;
 }

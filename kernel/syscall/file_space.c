@@ -135,11 +135,11 @@ long sys_sync_file_range(uint64_t fd, uint64_t offset, uint64_t bytes, uint64_t 
 
 	if (!file)
 		return -LINUX_EBADF;
-	if (((uint32_t)flags & ~7u) || (int64_t)offset < 0 || (int64_t)bytes < 0
-		|| __builtin_add_overflow((int64_t)offset, (int64_t)bytes, &end))
+	if (((uint32_t)flags & ~7u) || (int64_t)offset < 0 || (int64_t)bytes < 0 ||
+		__builtin_add_overflow((int64_t)offset, (int64_t)bytes, &end))
 		result = -LINUX_EINVAL;
-	else if (!is_type(file, LINUX_S_IFREG) && !is_type(file, LINUX_S_IFDIR)
-		 && !is_type(file, LINUX_S_IFBLK) && !is_type(file, LINUX_S_IFLNK))
+	else if (!is_type(file, LINUX_S_IFREG) && !is_type(file, LINUX_S_IFDIR) &&
+		 !is_type(file, LINUX_S_IFBLK) && !is_type(file, LINUX_S_IFLNK))
 		result = -LINUX_ESPIPE;
 	file_release(file);
 	return result;

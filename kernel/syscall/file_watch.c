@@ -42,8 +42,8 @@ static int find_instance(uint64_t fd, struct file **file)
 static long add_watch(struct file *file, const char *path, uint32_t mask)
 {
 	struct resolved where;
-	long result = path_resolve(LINUX_AT_FDCWD, path,
-		mask & INOTIFY_DONT_FOLLOW ? 0 : PATH_FOLLOW, 0, &where);
+	long result = path_resolve(
+		LINUX_AT_FDCWD, path, mask & INOTIFY_DONT_FOLLOW ? 0 : PATH_FOLLOW, 0, &where);
 
 	if (result < 0)
 		return result;
