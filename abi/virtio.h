@@ -1,0 +1,104 @@
+/*
+ * Virtio 1.2: split virtqueues (section 2.7), status and feature bits (2.1, 6), and
+ * the registers of the MMIO transport (4.2.2). Little-endian throughout.
+ */
+#ifndef ABI_VIRTIO_H
+#define ABI_VIRTIO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum virtio_descriptor_flags {
+	VIRTIO_DESCRIPTOR_NEXT = 1,
+	VIRTIO_DESCRIPTOR_WRITE = 2, /* the device writes */
+	VIRTIO_DESCRIPTOR_INDIRECT = 4,
+};
+
+struct virtio_descriptor {
+	uint64_t address;
+	uint32_t bytes;
+	uint16_t flags;
+	uint16_t next;
+};
+
+#define VIRTIO_AVAILABLE_NO_INTERRUPT 1
+#define VIRTIO_USED_NO_NOTIFY         1
+
+struct virtio_available {
+	uint16_t flags;
+	uint16_t index;
+	uint16_t entries[]; /* size of them, then used_event */
+};
+
+struct virtio_used_entry {
+	uint32_t id;
+	uint32_t bytes;
+};
+
+struct virtio_used {
+	uint16_t flags;
+	uint16_t index;
+	struct virtio_used_entry entries[]; /* size of them, then avail_event */
+};
+
+/* Bytes of the three parts of a queue with `size` entries. */
+#define VIRTIO_DESCRIPTOR_BYTES(size) (16ull * (size))
+#define VIRTIO_AVAILABLE_BYTES(size)  (6 + 2ull * (size))
+#define VIRTIO_USED_BYTES(size)       (6 + 8ull * (size))
+
+enum virtio_id {
+	VIRTIO_ID_NET = 1,
+	VIRTIO_ID_BLOCK = 2,
+	VIRTIO_ID_CONSOLE = 3,
+	VIRTIO_ID_ENTROPY = 4,
+};
+
+#define VIRTIO_F_EVENT_IDX (1ull << 29)
+#define VIRTIO_F_VERSION_1 (1ull << 32)
+
+enum virtio_status {
+	VIRTIO_STATUS_ACKNOWLEDGE = 1,
+	VIRTIO_STATUS_DRIVER = 2,
+	VIRTIO_STATUS_DRIVER_OK = 4,
+	VIRTIO_STATUS_FEATURES_OK = 8,
+	VIRTIO_STATUS_NEEDS_RESET = 64,
+	VIRTIO_STATUS_FAILED = 128,
+};
+
+enum virtio_mmio_register {
+	VIRTIO_MMIO_MAGIC = 0x000,
+	VIRTIO_MMIO_VERSION = 0x004,
+	VIRTIO_MMIO_DEVICE_ID = 0x008,
+	VIRTIO_MMIO_VENDOR_ID = 0x00c,
+	VIRTIO_MMIO_DEVICE_FEATURES = 0x010,
+	VIRTIO_MMIO_DEVICE_FEATURES_SELECT = 0x014,
+	VIRTIO_MMIO_DRIVER_FEATURES = 0x020,
+	VIRTIO_MMIO_DRIVER_FEATURES_SELECT = 0x024,
+	VIRTIO_MMIO_QUEUE_SELECT = 0x030,
+	VIRTIO_MMIO_QUEUE_SIZE_MAX = 0x034,
+	VIRTIO_MMIO_QUEUE_SIZE = 0x038,
+	VIRTIO_MMIO_QUEUE_READY = 0x044,
+	VIRTIO_MMIO_QUEUE_NOTIFY = 0x050,
+	VIRTIO_MMIO_INTERRUPT_STATUS = 0x060,
+	VIRTIO_MMIO_INTERRUPT_ACKNOWLEDGE = 0x064,
+	VIRTIO_MMIO_STATUS = 0x070,
+	VIRTIO_MMIO_QUEUE_DESCRIPTORS_LOW = 0x080,
+	VIRTIO_MMIO_QUEUE_DESCRIPTORS_HIGH = 0x084,
+	VIRTIO_MMIO_QUEUE_AVAILABLE_LOW = 0x090,
+	VIRTIO_MMIO_QUEUE_AVAILABLE_HIGH = 0x094,
+	VIRTIO_MMIO_QUEUE_USED_LOW = 0x0a0,
+	VIRTIO_MMIO_QUEUE_USED_HIGH = 0x0a4,
+	VIRTIO_MMIO_CONFIG_GENERATION = 0x0fc,
+	VIRTIO_MMIO_CONFIG = 0x100,
+	VIRTIO_MMIO_BYTES = 0x200,
+};
+
+#define VIRTIO_MMIO_MAGIC_VALUE   0x74726976u
+#define VIRTIO_MMIO_VERSION_VALUE 2u /* 1 is the legacy interface */
+
+_Static_assert(sizeof(struct virtio_descriptor) == 16, "virtio layout");
+_Static_assert(sizeof(struct virtio_used_entry) == 8, "virtio layout");
+_Static_assert(offsetof(struct virtio_available, entries) == 4, "virtio layout");
+_Static_assert(offsetof(struct virtio_used, entries) == 4, "virtio layout");
+
+#endif

@@ -1,0 +1,155 @@
+/* See virtio_device.h. */
+#include "drivers/virtio_device.h"
+#include "drivers/virtio_mmio.h"
+#include "kernel/mm/heap.h"
+#include "kernel/mm/page_alloc.h"
+#include "kernel/platform.h"
+#include "abi/linux/errno.h"
+
+#define QUEUE_SIZE_MAXIMUM 32768u
+
+static volatile uint32_t *map_registers(uint64_t base, uint64_t bytes)
+{
+	return platform_map_device((struct phys){base}, bytes);
+}
+
+/* Devices share the page of their doorbells: it is mapped once. */
+static volatile uint32_t *map_doorbell(uint64_t doorbell)
+{
+	static volatile uint8_t *page;
+	static uint64_t page_base;
+	uint64_t base = doorbell & ~(PAGE_BYTES - 1);
+
+	if (doorbell == 0 || (doorbell & 3) != 0)
+		return NULL;
+	if (page == NULL || page_base != base) {
+		page = (volatile uint8_t *)map_registers(base, PAGE_BYTES);
+		page_base = base;
+	}
+	if (page == NULL)
+		return NULL;
+	return (volatile uint32_t *)(volatile void *)(page + (doorbell - base));
+}
+
+int virtio_device_start(
+	struct virtio_device *device, const struct boot_device *boot, uint64_t wanted_features)
+{
+	*device = (struct virtio_device){.boot = boot};
+	if (boot->transport == BOOT_TRANSPORT_STATIC) {
+		device->features = boot->features & wanted_features;
+		return 0;
+	}
+	if (boot->transport != BOOT_TRANSPORT_MMIO)
+		return -LINUX_ENODEV;
+	device->registers = map_registers(boot->base, VIRTIO_MMIO_BYTES);
+	if (device->registers == NULL)
+		return -LINUX_ENOMEM;
+	return virtio_mmio_start(
+		device->registers, boot->virtio_id, wanted_features, &device->features);
+}
+
+static bool is_ring_size(uint32_t size)
+{
+	return size != 0 && size <= QUEUE_SIZE_MAXIMUM && (size & (size - 1)) == 0;
+}
+
+static int add_static_queue(struct virtio_device *device, uint32_t queue, uint16_t limit,
+	struct virtio_slot *slots, struct virtio_ring *ring)
+{
+	const struct boot_queue *boot = &device->boot->queues[queue];
+
+	if (queue >= device->boot->queue_count || !is_ring_size(boot->size))
+		return -LINUX_EINVAL;
+	device->doorbells[queue] = map_doorbell(boot->doorbell);
+	if (device->doorbells[queue] == NULL)
+		return -LINUX_EINVAL;
+	virtio_ring_init(ring, platform_phys_to_virt((struct phys){boot->descriptors}),
+		platform_phys_to_virt((struct phys){boot->available}),
+		platform_phys_to_virt((struct phys){boot->used}), (uint16_t)boot->size, slots,
+		(uint16_t)MIN(limit, boot->size), (device->features & VIRTIO_F_EVENT_IDX) != 0);
+	return 0;
+}
+
+/* The largest power of two that neither the device nor the driver exceeds. */
+static uint16_t choose_size(uint32_t device_maximum, uint16_t limit)
+{
+	uint32_t size = 1;
+
+	while (size * 2 <= limit && size * 2 <= MIN(device_maximum, QUEUE_SIZE_MAXIMUM))
+		size *= 2;
+	return (uint16_t)size;
+}
+
+static int add_mmio_queue(struct virtio_device *device, uint32_t queue, uint16_t limit,
+	struct virtio_slot *slots, struct virtio_ring *ring)
+{
+	uint32_t maximum = virtio_mmio_queue_size(device->registers, queue);
+	uint16_t size = choose_size(maximum, limit);
+	uint64_t available = VIRTIO_DESCRIPTOR_BYTES(size);
+	uint64_t used = ALIGN_UP(available + VIRTIO_AVAILABLE_BYTES(size), 4);
+	uint64_t bytes = ALIGN_UP(used + VIRTIO_USED_BYTES(size), PAGE_BYTES);
+	struct phys base;
+	uint8_t *memory;
+
+	if (maximum == 0)
+		return -LINUX_EINVAL;
+	if (!page_alloc(
+		    (uint32_t)(bytes / PAGE_BYTES), PAGE_ALLOC_ZERO | PAGE_ALLOC_RESERVE, &base))
+		return -LINUX_ENOMEM;
+	memory = platform_phys_to_virt(base);
+	virtio_ring_init(ring, memory, memory + available, memory + used, size, slots, size,
+		(device->features & VIRTIO_F_EVENT_IDX) != 0);
+	virtio_mmio_set_queue(device->registers, queue, size, base,
+		(struct phys){base.raw + available}, (struct phys){base.raw + used});
+	return 0;
+}
+
+int virtio_device_add_queue(
+	struct virtio_device *device, uint32_t queue, uint16_t limit, struct virtio_ring *ring)
+{
+	struct virtio_slot *slots = heap_alloc(limit * sizeof(*slots));
+	int error;
+
+	if (slots == NULL)
+		return -LINUX_ENOMEM;
+	if (queue >= BOOT_MAX_QUEUES)
+		error = -LINUX_EINVAL;
+	else if (device->registers != NULL)
+		error = add_mmio_queue(device, queue, limit, slots, ring);
+	else
+		error = add_static_queue(device, queue, limit, slots, ring);
+	if (error != 0)
+		heap_free(slots);
+	return error;
+}
+
+void virtio_device_set_ready(struct virtio_device *device)
+{
+	if (device->registers != NULL)
+		virtio_mmio_set_ready(device->registers);
+}
+
+void virtio_device_notify(struct virtio_device *device, uint32_t queue)
+{
+	if (device->registers != NULL)
+		virtio_mmio_notify(device->registers, queue);
+	else
+		*device->doorbells[queue] = queue;
+}
+
+void virtio_device_acknowledge(struct virtio_device *device)
+{
+	if (device->registers != NULL)
+		virtio_mmio_acknowledge(device->registers);
+}
+
+const struct boot_device *virtio_device_find(uint32_t virtio_id, uint32_t role)
+{
+	const struct boot_info *info = platform_boot_info();
+
+	for (uint32_t i = 0; i < MIN(info->device_count, BOOT_MAX_DEVICES); i++) {
+		if (info->devices[i].virtio_id == virtio_id && info->devices[i].role == role)
+			return &info->devices[i];
+	}
+	return NULL;
+}
