@@ -77,6 +77,17 @@ static _Noreturn void refuse(const char *why)
 	process_exit(STATUS_CANNOT_EXECUTE, 0);
 }
 
+static void check_step(const char *step, int error)
+{
+	if (error == 0)
+		return;
+	if (error == -LINUX_ENOMEM)
+		refuse("not enough memory; give the machine more (--mem)");
+	log_notice("%s: cannot run this program: %s failed with error %d", exec_program_path(), step,
+		-error);
+	process_exit(STATUS_CANNOT_EXECUTE, 0);
+}
+
 static const struct boot_module *find_module(uint32_t type)
 {
 	for (uint32_t i = 0; i < boot->module_count; i++) {
@@ -135,27 +146,18 @@ void exec_start_program(const struct boot_info *info)
 	struct trap_frame frame;
 	struct thread *thread;
 	uintptr_t vdso;
-	int error;
 
 	boot = info;
 	if (!strings_are_whole())
 		panic("boot information is malformed: strings");
 	open_image();
 	fill_tree();
-	error = rewrite_sites();
-	if (error == 0)
-		error = exec_load_segments(&image);
-	if (error == 0)
-		error = exec_map_vdso(&vdso);
-	if (error == 0)
-		error = exec_build_stack(&image, info, vdso, &frame);
-	if (error == 0)
-		error = thread_create(&thread, "main");
-	if (error == 0)
-		error = arch_thread_init_user(thread, &frame);
-	if (error != 0)
-		refuse(error == -LINUX_ENOMEM ? "not enough memory; give the machine more (--mem)"
-					      : "its segments cannot be mapped");
+	check_step("rewriting system calls", rewrite_sites());
+	check_step("mapping its segments", exec_load_segments(&image));
+	check_step("mapping the vDSO", exec_map_vdso(&vdso));
+	check_step("building its stack", exec_build_stack(&image, info, vdso, &frame));
+	check_step("creating its first thread", thread_create(&thread, "main"));
+	check_step("creating its first thread", arch_thread_init_user(thread, &frame));
 	signal_thread_init(thread);
 	console_send_ready(arch_ticks());
 	thread_start(thread);
