@@ -68,6 +68,13 @@ entry_text_start:
 	pop %rdi
 .endm
 
+/* QEMU loads a null SS with an IST stack even where the privilege level stays, and no
+ * iretq of the nucleus could return to that. */
+.macro RELOAD_SS
+	mov $SELECTOR_USER_DATA, %eax
+	mov %eax, %ss
+.endm
+
 /*
  * A rewritten system call site called a stub (kernel/exec/sites.c), which jumped
  * here: rax is the number, the return address is on the program's stack. rcx and
@@ -227,6 +234,7 @@ fault_3:
 fault_common:
 	PUSH_REGISTERS
 	cld
+	RELOAD_SS
 	mov %gs:CPU_STACK_TOP, %rdi
 	cmpb $0, %gs:CPU_IN_KERNEL
 	setne %bl
@@ -282,6 +290,7 @@ interrupt_common:
 1:	pop %rax
 	PUSH_REGISTERS
 	cld
+	RELOAD_SS
 	movb $1, %gs:CPU_IN_KERNEL
 	mov %gs:CPU_STACK_TOP, %rdi
 	sub $FRAME_BYTES, %rdi
