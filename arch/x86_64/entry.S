@@ -317,6 +317,7 @@ interrupt_noted:
 	movb $1, %gs:CPU_IN_KERNEL
 1:	mov 8(%rsp), %al
 	mov %al, %gs:CPU_PENDING
+	movq $SELECTOR_USER_DATA, 56(%rsp) /* see RELOAD_SS: it may not have run yet */
 	pop %rax
 	add $16, %rsp
 	iretq
