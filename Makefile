@@ -5,6 +5,7 @@
 #   make test       all tests that fit in CI           make test-long   the rest
 #   make test-unit  host unit tests with sanitizers    make fuzz        fuzzers, 10 s each
 #   make test-go    Go's own tests in VMs              make bench       the README's numbers
+#   make install    PREFIX=/usr/local
 #   make check      headers alone, include rule, formatting, static analysis
 #
 # MODE=release (default) or asan for host tools; CC=gcc or clang.
@@ -111,7 +112,7 @@ fuzz: $(patsubst %,build/fuzz/%,$(FUZZERS))
 	@scripts/run-fuzzers $(FUZZ_SECONDS) $^
 
 # ---- running, testing, measuring: docs/testing.md ----
-TEST_PROGRAMS := $(patsubst %,$(BUILD)/test/%,$(UNIT_TESTS))
+TEST_PROGRAMS := $(patsubst %,$(BUILD)/test/%,$(UNIT_TESTS)) tests/cli/cli_test
 
 .PHONY: run test test-long test-native test-go test-tools bench bench-tools setup setup-build
 setup:
@@ -172,6 +173,16 @@ check-format:
 
 check-clang:
 	@$(MAKE) --no-print-directory MODE=clang CC=clang objects
+
+# ---- installing: make install PREFIX=/usr/local DESTDIR= ----
+PREFIX ?= /usr/local
+.PHONY: install
+install: all
+	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/burrow $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(BUILD)/burrow $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BUILD)/burrow-monitor $(DESTDIR)$(PREFIX)/libexec/burrow/
+	install -m 644 $(BUILD)/kernel.elf $(DESTDIR)$(PREFIX)/libexec/burrow/
+	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 
 .PHONY: clean
 clean:
