@@ -1,3 +1,13 @@
 KERNEL_SOURCES += kernel/sched/clock.c kernel/sched/cpu_timer.c kernel/sched/futex.c \
 	kernel/sched/idle.c kernel/sched/interval_timer.c kernel/sched/mutex.c kernel/sched/posix_timer.c kernel/sched/return.c kernel/sched/sched.c \
 	kernel/sched/thread.c kernel/sched/timer.c kernel/sched/wait.c
+
+SCHED_TEST_SOURCES := kernel/sched/clock.c kernel/sched/cpu_timer.c kernel/sched/futex.c \
+	kernel/sched/idle.c kernel/sched/interval_timer.c kernel/sched/mutex.c \
+	kernel/sched/posix_timer.c kernel/sched/return.c kernel/sched/sched.c \
+	kernel/sched/thread.c kernel/sched/timer.c kernel/sched/wait.c kernel/mm/uaccess.c \
+	arch/host/fake_heap.c arch/host/fake_machine.c arch/host/fake_panic.c \
+	arch/host/fake_user_access.c
+
+UNIT_TESTS += kernel/sched/sched_test
+kernel/sched/sched_test_SOURCES := $(SCHED_TEST_SOURCES)

@@ -60,7 +60,8 @@ static struct thread *take_next(struct cpu *cpu, uint64_t now)
 	if (ready && spent) {
 		struct thread *oldest = LIST_ENTRY(spent, struct thread, run_link);
 
-		if (now - oldest->enqueued_at > sched_ticks.starved)
+		if (now - oldest->enqueued_at > sched_ticks.starved &&
+			oldest->enqueued_at < thread->enqueued_at)
 			thread = oldest;
 	}
 	sched_dequeue_locked(cpu, thread);
@@ -293,33 +294,47 @@ static struct cpu *find_idle(const struct thread *thread)
 	return halted;
 }
 
+static uint32_t load_of(const struct cpu *cpu)
+{
+	return READ_ONCE(cpu->queued) + (READ_ONCE(cpu->idle_state) == CPU_BUSY);
+}
+
+/* A vcpu that has at least two threads less than this one, or NULL. */
+static struct cpu *find_less_loaded(const struct thread *thread, uint32_t load)
+{
+	struct cpu *best = NULL;
+
+	for (uint32_t i = 0; i < sched_cpus_online_limit; i++) {
+		struct cpu *cpu = &sched_cpus[i];
+
+		if (READ_ONCE(cpu->idle_state) == CPU_OFFLINE || !may_run_on(thread, cpu) ||
+			load_of(cpu) + 1 >= load)
+			continue;
+		load = load_of(cpu) + 1;
+		best = cpu;
+	}
+	return best;
+}
+
 /*
  * Where a woken thread goes. To the waker's own queue, as a rule: a waker often
  * sleeps soon (a ping-pong, a hand-over), the next switch then costs a tenth of a
  * microsecond and caches are warm; and if it does not, an idle vcpu takes the thread
  * when it has waited STEAL_AGE_NS. To an idle vcpu at once, when a thread already
- * waits here: one sleep of the waker cannot serve two.
+ * waits here: one sleep of the waker cannot serve two. Without an idle one, to the
+ * vcpu with the least to do.
  */
 static struct cpu *choose_cpu(const struct thread *thread)
 {
-	struct cpu *self = cpu_self(), *idle;
+	struct cpu *self = cpu_self(), *other;
+	bool may_stay = may_run_on(thread, self);
 
-	if (may_run_on(thread, self)) {
-		if (self->current == &self->idle || !READ_ONCE(self->queued))
-			return self;
-		idle = find_idle(thread);
-		return idle ? idle : self;
-	}
-	idle = find_idle(thread);
-	if (idle)
-		return idle;
-	for (uint32_t i = 0; i < sched_cpus_online_limit; i++) {
-		struct cpu *cpu = &sched_cpus[(thread->cpu + i) % sched_cpus_online_limit];
-
-		if (may_run_on(thread, cpu) && READ_ONCE(cpu->idle_state) != CPU_OFFLINE)
-			return cpu;
-	}
-	return self; /* its vcpus are not started yet */
+	if (may_stay && (self->current == &self->idle || !READ_ONCE(self->queued)))
+		return self;
+	other = find_idle(thread);
+	if (!other)
+		other = find_less_loaded(thread, may_stay ? load_of(self) + 1 : UINT32_MAX);
+	return other ? other : self; /* self: or its vcpus are not started yet */
 }
 
 /*
@@ -463,9 +478,9 @@ static void requeue_current(struct cpu *cpu)
 {
 	struct thread *self = cpu->current;
 
-	if (may_run_on(self, cpu))
+	/* Else finish_switch() moves it, once its stack is free. */
+	if (may_run_on(self, cpu) && !find_less_loaded(self, cpu->queued + 1))
 		sched_enqueue_locked(cpu, self, true);
-	/* else finish_switch() moves it, once its stack is free */
 	sched_switch_locked(cpu);
 }
 
