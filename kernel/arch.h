@@ -50,9 +50,11 @@ void arch_set_fs_base(struct thread *thread, uint64_t fs_base);
  * memory, of the *current* thread. Restore checks the header; from then on the thread's
  * vector state is live; address 0 restores the initial state. -EFAULT, -EINVAL. */
 size_t arch_vector_bytes(void);
-/* MXCSR and x87 status, for the si_code of SIGFPE. */
-uint32_t arch_mxcsr(void);
-uint16_t arch_x87_status(void);
+/* Bits of the unmasked exceptions in the x87 status word and in MXCSR (the same in
+ * both: SDM volume 1, 8.1.3 and 10.2.3), for the si_code of SIGFPE. Of the current
+ * thread, right after the fault. */
+uint32_t arch_x87_exceptions(void);
+uint32_t arch_simd_exceptions(void);
 int arch_vector_save_user(uintptr_t user_area);
 int arch_vector_restore_user(uintptr_t user_area);
 

@@ -4,6 +4,7 @@
  * kernel itself, which are its end. Codes and addresses as Linux gives them
  * (arch/x86/kernel/traps.c, arch/x86/mm/fault.c describe them best).
  */
+#include "kernel/arch.h"
 #include "kernel/log.h"
 #include "kernel/mm/page_alloc.h"
 #include "kernel/mm/uaccess.h"
@@ -135,25 +136,6 @@ static void invalid_opcode(struct trap_frame *frame)
 	}
 }
 
-/* The x87 status and control words, and MXCSR: still those of the program, since the
- * kernel has no floating point and the thread has not been switched out. */
-static uint32_t x87_exceptions(void)
-{
-	uint16_t status, control;
-
-	__asm__ volatile("fnstsw %0" : "=m"(status));
-	__asm__ volatile("fnstcw %0" : "=m"(control));
-	return status & ~(uint32_t)control;
-}
-
-static uint32_t simd_exceptions(void)
-{
-	uint32_t mxcsr;
-
-	__asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
-	return mxcsr & ~(mxcsr >> 7);
-}
-
 static void floating_point_error(const struct trap_frame *frame, uint32_t exceptions)
 {
 	int code = 0;
@@ -196,10 +178,10 @@ static void exception_in_program(struct trap_frame *frame)
 		send(frame, LINUX_SIGBUS, LINUX_BUS_ADRALN, 0);
 		break;
 	case X87_ERROR:
-		floating_point_error(frame, x87_exceptions());
+		floating_point_error(frame, arch_x87_exceptions());
 		break;
 	case SIMD_ERROR:
-		floating_point_error(frame, simd_exceptions());
+		floating_point_error(frame, arch_simd_exceptions());
 		break;
 	default: /* OVERFLOW, BOUND_RANGE, INVALID_TSS, GENERAL_PROTECTION and rarer */
 		send(frame, LINUX_SIGSEGV, LINUX_SI_KERNEL, 0);

@@ -151,18 +151,19 @@ bool arch_random(uint64_t *word)
 	return false;
 }
 
-uint32_t arch_mxcsr(void)
+uint32_t arch_simd_exceptions(void)
 {
 	uint32_t mxcsr;
 
 	__asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
-	return mxcsr;
+	return mxcsr & ~(mxcsr >> 7);
 }
 
-uint16_t arch_x87_status(void)
+uint32_t arch_x87_exceptions(void)
 {
-	uint16_t status;
+	uint16_t status, control;
 
 	__asm__ volatile("fnstsw %0" : "=m"(status));
-	return status;
+	__asm__ volatile("fnstcw %0" : "=m"(control));
+	return status & ~(uint32_t)control;
 }

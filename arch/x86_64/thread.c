@@ -108,6 +108,11 @@ static bool vector_image_is_valid(const uint8_t *image)
 int arch_vector_restore_user(uintptr_t user_area)
 {
 	void *image = arch_current_thread()->arch.vector_state;
+
+	if (user_area == 0) {
+		vector_restore(initial_vector_state.bytes);
+		return 0;
+	}
 	int error = user_copy_in(image, user_area, arch_vector_bytes());
 
 	if (error != 0)

@@ -141,6 +141,18 @@ static int place(const struct trap_frame *frame, bool wants_alternate, struct la
 	return 0;
 }
 
+/* Handlers may change x87 and SSE registers in the image without knowing of the
+ * header: both are said to be there. */
+static int mark_legacy_state(uint64_t address)
+{
+	uint64_t present;
+	int error = user_copy_in(&present, address + FXSAVE_BYTES, sizeof(present));
+
+	present |= 3;
+	return error != 0 ? error
+			  : user_copy_out(address + FXSAVE_BYTES, &present, sizeof(present));
+}
+
 static int write_vector_state(uint64_t address)
 {
 	uint64_t bytes = arch_vector_bytes();
@@ -160,7 +172,8 @@ static int write_vector_state(uint64_t address)
 		if (error != 0)
 			return error;
 	}
-	return user_copy_out(address + SOFTWARE_OFFSET, &software, sizeof(software));
+	error = user_copy_out(address + SOFTWARE_OFFSET, &software, sizeof(software));
+	return error != 0 || !is_extended() ? error : mark_legacy_state(address);
 }
 
 static void save_registers(struct linux_sigcontext *context, const struct trap_frame *frame)
@@ -232,6 +245,8 @@ int signal_frame_build(struct trap_frame *frame, const struct signal_delivery *d
 		return -LINUX_EFAULT;
 	if ((uint32_t)alternate->flags & LINUX_SS_AUTODISARM)
 		disarm(alternate);
+	/* Handlers start with the initial vector state. */
+	(void)arch_vector_restore_user(0);
 
 	frame->rdi = (uint64_t)delivery->info.signo;
 	frame->rsi = layout.frame + offsetof(struct signal_frame, info);
@@ -279,9 +294,13 @@ int signal_frame_restore(struct trap_frame *frame)
 		return -LINUX_EFAULT;
 	signal_replace_mask(context.sigmask);
 	load_registers(frame, &context.mcontext);
-	frame->vector = TRAP_RESTORE_ALL;
 	frame->error = SYSCALL_NO_RESTART;
-	if (arch_vector_restore_user(context.mcontext.fpstate) != 0)
+	/* The vector registers are dead while their new values are fetched, so that a
+	 * switch in between does not save the old ones. */
+	frame->vector = TRAP_SYSCALL_CALL;
+	int error = arch_vector_restore_user(context.mcontext.fpstate);
+	frame->vector = TRAP_RESTORE_ALL;
+	if (error != 0)
 		return -LINUX_EFAULT;
 	/* As Linux: what the frame says of the alternate stack is taken if it makes sense. */
 	(void)signal_stack_set(&context.stack, frame->rsp);
