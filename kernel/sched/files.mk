@@ -11,3 +11,15 @@ SCHED_TEST_SOURCES := kernel/sched/clock.c kernel/sched/cpu_timer.c kernel/sched
 
 UNIT_TESTS += kernel/sched/sched_test
 kernel/sched/sched_test_SOURCES := $(SCHED_TEST_SOURCES)
+
+UNIT_TESTS += kernel/sched/futex_test
+kernel/sched/futex_test_SOURCES := $(SCHED_TEST_SOURCES)
+
+UNIT_TESTS += kernel/sched/interval_timer_test
+kernel/sched/interval_timer_test_SOURCES := $(SCHED_TEST_SOURCES)
+
+UNIT_TESTS += kernel/sched/clock_test
+kernel/sched/clock_test_SOURCES := kernel/sched/clock.c kernel/sched/wait.c
+
+UNIT_TESTS += kernel/sched/timer_test
+kernel/sched/timer_test_SOURCES := kernel/sched/timer.c

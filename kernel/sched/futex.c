@@ -167,15 +167,15 @@ int futex_wait(
 	if (error)
 		return error;
 	for (;;) {
-		thread_sleep(deadline_ns);
-		if (was_woken(&sleeper, false))
-			return 0;
 		if (deadline_ns != UINT64_MAX && clock_monotonic_ns() >= deadline_ns)
 			error = -LINUX_ETIMEDOUT;
 		else if (thread_is_interrupted(sleeper.thread))
 			error = -LINUX_ERESTARTSYS;
 		if (error)
 			return was_woken(&sleeper, true) ? 0 : error;
+		thread_sleep(deadline_ns);
+		if (was_woken(&sleeper, false))
+			return 0;
 	}
 }
 

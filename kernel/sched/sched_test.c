@@ -83,6 +83,10 @@ static void sleep_and_note(void *argument)
 {
 	uint64_t base = *(uint64_t *)argument;
 	uint32_t me = __atomic_fetch_add(&order_length, 1, __ATOMIC_SEQ_CST);
+
+	/* All on one vcpu: the host may stop the others at any time. */
+	sched_set_affinity(thread_current(), 1);
+	fake_machine_return();
 	uint64_t deadline = base + (16 - me) * 10 * MS;
 
 	while (clock_monotonic_ns() < deadline)
@@ -92,7 +96,7 @@ static void sleep_and_note(void *argument)
 
 static void ordered_sleepers(void *unused)
 {
-	uint64_t base = clock_monotonic_ns() + 50 * MS;
+	uint64_t base = clock_monotonic_ns() + 100 * MS;
 
 	(void)unused;
 	spawn_and_join(16, sleep_and_note, &base);
