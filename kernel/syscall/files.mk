@@ -9,6 +9,12 @@ SIGNAL_SOURCES := kernel/syscall/signal_deliver.c kernel/syscall/signal_frame.c 
 UNIT_TESTS += kernel/syscall/signal_frame_test
 kernel/syscall/signal_frame_test_SOURCES := $(SIGNAL_SOURCES)
 
+IDENTITY_SOURCES := $(SIGNAL_SOURCES) kernel/syscall/signal.c kernel/syscall/identity.c \
+	kernel/syscall/rlimit.c kernel/credentials.c
+
+UNIT_TESTS += kernel/syscall/signal_call_test
+kernel/syscall/signal_call_test_SOURCES := $(IDENTITY_SOURCES)
+
 UNIT_TESTS += kernel/syscall/trace_test
 kernel/syscall/trace_test_SOURCES := kernel/syscall/trace.c kernel/syscall/error_names.c \
 	lib/format.c kernel/mm/uaccess.c arch/host/fake_log.c arch/host/fake_threads.c \
@@ -17,3 +23,7 @@ kernel/syscall/trace_test_SOURCES := kernel/syscall/trace.c kernel/syscall/error
 UNIT_TESTS += kernel/syscall/dispatch_test
 kernel/syscall/dispatch_test_SOURCES := kernel/syscall/dispatch.c arch/host/fake_log.c \
 	arch/host/fake_threads.c
+
+FUZZERS += kernel/syscall/signal_frame_fuzz kernel/syscall/calls_fuzz
+kernel/syscall/signal_frame_fuzz_SOURCES := $(SIGNAL_SOURCES)
+kernel/syscall/calls_fuzz_SOURCES := $(IDENTITY_SOURCES)
