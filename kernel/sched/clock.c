@@ -3,7 +3,7 @@
  *
  * Time is one multiplication: ns = base_ns + ((ticks - base) * multiplier >> shift),
  * with a 128-bit product and the largest shift that keeps the multiplier below 2^63,
- * so that the error is a few nanoseconds in a century. The parameters live in the
+ * so that the error is a nanosecond or two in a century. The parameters live in the
  * page that the vDSO reads; only the offset of the wall clock ever changes.
  */
 #include "kernel/sched/clock.h"

@@ -59,17 +59,17 @@ static void start(uint64_t frequency, uint64_t now)
 static const uint64_t frequencies[] = {1000000, 24000000, 999999937, SECOND, 1800000001, 2595124000,
 	3000000000, 3700000000, 5000000000, 10000000000};
 
-TEST(scales_are_exact_for_a_century)
+TEST(scales_are_exact_for_half_a_century)
 {
-	const uint64_t century_s = 100ull * 365 * 86400;
+	const uint64_t half_century_s = 50ull * 365 * 86400;
 
 	for (size_t i = 0; i < ARRAY_SIZE(frequencies); i++) {
 		struct clock_scale scale = clock_scale(SECOND, frequencies[i]);
-		uint64_t ns = clock_scale_apply(&scale, century_s * frequencies[i]);
+		uint64_t ns = clock_scale_apply(&scale, half_century_s * frequencies[i]);
 
 		CHECK(scale.multiplier >> 63 == 0);
-		CHECK(ns <= century_s * SECOND);
-		CHECK(ns >= century_s * SECOND - 8);
+		CHECK(ns <= half_century_s * SECOND);
+		CHECK(ns >= half_century_s * SECOND - 2);
 	}
 }
 
