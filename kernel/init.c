@@ -13,6 +13,7 @@
 #include "kernel/sched/futex.h"
 #include "kernel/sched/sched.h"
 #include "kernel/signal/signal.h"
+#include "kernel/syscall/syscall.h"
 
 _Noreturn void kernel_main(void)
 {
@@ -31,6 +32,8 @@ _Noreturn void kernel_main(void)
 	console_init();          /* from here on, messages reach the user's stderr */
 	if (vfs_init() != 0 || console_open_standard() != 0)
 		panic("not enough memory to boot");
+	if (info->flags & BOOT_TRACE_SYSCALLS)
+		syscall_trace_enable();
 	exec_start_program(info);
 	sched_start();
 }
