@@ -3,5 +3,11 @@ MONITOR_SOURCES += monitor/main.c monitor/options.c monitor/message.c monitor/ti
 	monitor/vm.c monitor/cpuid.c monitor/vcpu.c monitor/ring.c monitor/stream.c \
 	monitor/control.c monitor/signals.c monitor/io.c monitor/report.c
 
-#UNIT_TESTS += monitor/ring_test
-#monitor/ring_test_SOURCES := monitor/ring.c monitor/guest_memory.c
+UNIT_TESTS += monitor/ring_test monitor/control_test
+monitor/ring_test_SOURCES := monitor/ring.c monitor/guest_memory.c
+monitor/control_test_SOURCES := monitor/control.c monitor/ring.c monitor/guest_memory.c \
+	monitor/stream.c monitor/message.c monitor/timeline.c lib/format.c
+
+FUZZERS += monitor/ring_fuzz monitor/control_fuzz
+monitor/ring_fuzz_SOURCES := monitor/ring.c monitor/guest_memory.c
+monitor/control_fuzz_SOURCES := $(monitor/control_test_SOURCES)

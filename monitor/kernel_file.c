@@ -46,7 +46,7 @@ static void add_segment(struct kernel_file *kernel, const struct elf_program_hea
 		fail_bad(kernel, "too many segments");
 	if (header->address < KERNEL_VIRT_BASE ||
 		header->physical_address - KERNEL_PHYS_LINK != offset)
-		fail_bad(kernel, "linked at an address that this monitor does not know");
+		fail_bad(kernel, "not a Burrow kernel");
 	if ((header->address | header->offset) % PAGE_BYTES)
 		fail_bad(kernel, "a segment is not page-aligned");
 	if (offset >= IMAGE_MAX_BYTES || header->memory_bytes > IMAGE_MAX_BYTES ||

@@ -14,7 +14,8 @@
 static const char usage[] =
 	"usage: burrow-monitor --kernel FILE [--mem SIZE] [--cpus N] [--files CPIO] [--sites "
 	"FILE]\n"
-	"         [--verbose] [--trace-syscalls] [--env K=V]... [--host-env] [--cwd DIR] [--name PATH]\n"
+	"         [--verbose] [--trace-syscalls] [--env K=V]... [--host-env] [--cwd DIR] [--name "
+	"PATH]\n"
 	"         -- PROGRAM [ARGUMENT...]\n"
 	"Runs a static linux/amd64 program in a VM of its own. `burrow run` starts it; see\n"
 	"burrow-run(1).\n";

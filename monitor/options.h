@@ -14,7 +14,7 @@ struct options {
 	const char *kernel;
 	const char *files;     /* NULL: none */
 	const char *sites;     /* NULL: the monitor finds them itself */
-	const char *name; /* path and argv[0] that the program sees; NULL: those of the file */
+	const char *name;      /* path and argv[0] that the program sees; NULL: those of the file */
 	const char *directory; /* working directory of the program; NULL: / */
 	uint64_t mem_bytes;    /* multiple of 2 MiB */
 	unsigned cpus;

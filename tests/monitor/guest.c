@@ -118,7 +118,7 @@ static uint32_t queue_wait(struct queue *queue)
 	while (__atomic_load_n(&queue->used[1], __ATOMIC_ACQUIRE) == queue->seen)
 		__builtin_ia32_pause();
 	queue->seen++;
-	return *(volatile uint32_t *)(const volatile void *)&queue->used[2 + 4 * slot + 2];
+	return *(const volatile uint32_t *)(const volatile void *)&queue->used[2 + 4 * slot + 2];
 }
 
 static void put(unsigned device, const void *data, uint32_t bytes)
@@ -224,9 +224,8 @@ static void tell(void)
 		at += format_text(text + at, sizeof(text) - at, "region %#lx %#lx %u\n",
 			info->regions[i].base, info->regions[i].bytes, info->regions[i].type);
 	for (unsigned i = 0; i < info->module_count; i++)
-		at += format_text(text + at, sizeof(text) - at, "module %u %#lx %.4s\n",
-			info->modules[i].type, info->modules[i].bytes,
-			LINEAR(const char, info->modules[i].base));
+		at += format_text(text + at, sizeof(text) - at, "module %u %.4s\n",
+			info->modules[i].type, LINEAR(const char, info->modules[i].base));
 	put(0, text, (uint32_t)at);
 }
 
