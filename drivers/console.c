@@ -15,7 +15,7 @@
 
 enum { QUEUE_RECEIVE = 0, QUEUE_TRANSMIT = 1 };
 
-#define OUTPUT_PIECES        128
+#define OUTPUT_PIECES        256
 #define ERROR_PIECES         64
 #define CONTROL_PIECES       8
 #define CONTROL_BUFFERS      2

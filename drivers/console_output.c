@@ -58,7 +58,7 @@ static uint32_t room(const struct console_output *output)
 /* Makes `wanted` bytes of room if larger areas are to be had. */
 static bool make_room(struct console_output *output, uint32_t wanted)
 {
-	uint32_t size = MAX(output->area.size * 4, CONSOLE_AREA_FIRST);
+	uint32_t size = MAX(output->area.size * 16, CONSOLE_AREA_FIRST);
 
 	if (room(output) >= wanted)
 		return true;
@@ -270,6 +270,11 @@ static void end_turn(struct console_output *output)
 		wait_wake_events(&output->writable, POLL_OUT | POLL_WRNORM, 1);
 }
 
+static long dead_error(const struct console_output *output)
+{
+	return output->is_closed ? -LINUX_EPIPE : -LINUX_EIO;
+}
+
 static long write_in_turn(struct console_output *output, struct uio *uio, bool wait)
 {
 	long total = 0;
@@ -278,9 +283,7 @@ static long write_in_turn(struct console_output *output, struct uio *uio, bool w
 		long moved;
 		int error;
 
-		if (is_dead(output))
-			return output->is_closed ? -LINUX_EPIPE : -LINUX_EIO;
-		moved = write_piece(output, uio);
+		moved = is_dead(output) ? dead_error(output) : write_piece(output, uio);
 		if (moved < 0)
 			return total != 0 ? total : moved;
 		total += moved;

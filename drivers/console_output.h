@@ -16,7 +16,7 @@
 #include "kernel/mm/uio.h"
 #include "kernel/sched/wait.h"
 
-#define CONSOLE_PIECES_MAXIMUM 128
+#define CONSOLE_PIECES_MAXIMUM 256
 #define CONSOLE_AREA_FIRST     4096u
 #define CONSOLE_AREA_MAXIMUM   524288u
 #define CONSOLE_PIECE_MAXIMUM  65536u

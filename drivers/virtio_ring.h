@@ -52,13 +52,13 @@ void virtio_ring_init(struct virtio_ring *ring, void *descriptors, void *availab
 MUST_CHECK bool virtio_ring_add(struct virtio_ring *ring, const struct virtio_buffer *buffers,
 	uint16_t count, uint32_t token);
 /* Shows the device what was added; true if it wants a doorbell. */
-MUST_CHECK bool virtio_ring_publish(struct virtio_ring *ring);
+bool virtio_ring_publish(struct virtio_ring *ring);
 /* The next completed chain: its token and how much the device wrote. False: none. */
 MUST_CHECK bool virtio_ring_take(struct virtio_ring *ring, uint32_t *token, uint32_t *bytes);
 
 /* Asks for an interrupt when `count` (1 or more) further chains are complete. True if
  * one is complete already: look again. */
-MUST_CHECK bool virtio_ring_arm(struct virtio_ring *ring, uint16_t count);
+bool virtio_ring_arm(struct virtio_ring *ring, uint16_t count);
 /* No interrupts, please. */
 void virtio_ring_disarm(struct virtio_ring *ring);
 

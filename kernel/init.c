@@ -1,6 +1,7 @@
 /* Boot of the kernel: one ordered list of calls, on vcpu 0, each with what it needs. */
 #include "abi/boot_info.h"
 #include "drivers/console.h"
+#include "drivers/rng.h"
 #include "kernel/exec/exec.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/vfs.h"
@@ -30,6 +31,7 @@ _Noreturn void kernel_main(void)
 	vm_init();
 	fd_table_init();
 	console_init();          /* from here on, messages reach the user's stderr */
+	rng_init();              /* its answer is mixed in when it comes */
 	if (vfs_init() != 0 || console_open_standard() != 0)
 		panic("not enough memory to boot");
 	if (info->flags & BOOT_TRACE_SYSCALLS)
