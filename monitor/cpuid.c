@@ -96,7 +96,7 @@ void cpuid_fill(struct cpuid_list *list, unsigned cpu)
 	memset(list, 0, sizeof(*list));
 	for (unsigned i = 0; i < ARRAY_SIZE(leaves); i++) {
 		const struct leaf *leaf = &leaves[i];
-		struct kvm_cpuid_entry2 *entry = &list->entries[list->head.nent];
+		struct kvm_cpuid_entry2 *entry = &list->entries[list->count];
 
 		if (!read_leaf(leaf->function, leaf->index, entry, highest, highest_extended))
 			continue;
@@ -109,6 +109,6 @@ void cpuid_fill(struct cpuid_list *list, unsigned cpu)
 			entry->ebx |= cpu << 24;
 			entry->ecx |= LEAF1_ECX_HYPERVISOR;
 		}
-		list->head.nent++;
+		list->count++;
 	}
 }

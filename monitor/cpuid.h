@@ -10,10 +10,14 @@
 
 #define CPUID_MAX_ENTRIES 32
 
+/* struct kvm_cpuid2 with room. */
 struct cpuid_list {
-	struct kvm_cpuid2 head;
+	uint32_t count;
+	uint32_t padding;
 	struct kvm_cpuid_entry2 entries[CPUID_MAX_ENTRIES];
 };
+
+_Static_assert(offsetof(struct cpuid_list, entries) == sizeof(struct kvm_cpuid2), "KVM layout");
 
 /* XCR0 features that a guest may use: x87, SSE, AVX, AVX-512. */
 #define CPUID_XCR0_MASK 0xe7ull

@@ -68,10 +68,10 @@ static void set_cpuid(const struct vcpu *vcpu)
 static void set_msrs(const struct vcpu *vcpu)
 {
 	struct {
-		struct kvm_msrs head;
+		uint32_t count, padding; /* struct kvm_msrs with room */
 		struct kvm_msr_entry entries[3];
 	} msrs = {
-		.head.nmsrs = 3,
+		.count = 3,
 		.entries = {{.index = MSR_STAR, .data = STAR},
 			{.index = MSR_LSTAR, .data = vcpu->machine->kernel.note.syscall_entry},
 			{.index = MSR_SFMASK, .data = SFMASK}},
