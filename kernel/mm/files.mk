@@ -27,3 +27,10 @@ VM_FAKES := arch/host/fake_page_table.c arch/host/fake_heap.c arch/host/fake_ran
 UNIT_TESTS += kernel/mm/vm_test
 kernel/mm/vm_test_SOURCES := $(VM_SOURCES) $(VM_FAKES)
 kernel/mm/vm_test_CFLAGS := -Wl,--wrap=page_free -Wno-missing-prototypes
+
+UNIT_TESTS += kernel/syscall/memory_test
+kernel/syscall/memory_test_SOURCES := kernel/syscall/memory.c $(VM_SOURCES) $(VM_FAKES)
+
+FUZZERS += kernel/syscall/memory_fuzz
+kernel/syscall/memory_fuzz_SOURCES := kernel/syscall/memory.c $(VM_SOURCES) $(VM_FAKES)
+kernel/syscall/memory_fuzz_CFLAGS := -Wl,--wrap=page_free

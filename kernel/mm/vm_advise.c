@@ -153,9 +153,9 @@ static int advise_area(struct area *area, uintptr_t start, uintptr_t end, int ad
 	case LINUX_MADV_FREE:
 		return is_private_anonymous ? drop_contents(area, start, end) : -LINUX_EINVAL;
 	case LINUX_MADV_REMOVE:
-		if ((area->flags & VM_SHARED) == 0)
+		if (is_private_anonymous)
 			return -LINUX_EINVAL;
-		if ((area->protection & PAGE_WRITE) == 0)
+		if ((area->flags & (VM_SHARED | VM_NEVER_WRITE)) != VM_SHARED)
 			return -LINUX_EACCES;
 		if (area->source != NULL)
 			return -LINUX_EOPNOTSUPP;

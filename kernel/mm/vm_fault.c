@@ -427,34 +427,44 @@ enum vm_fault_result vm_fault(uintptr_t address, uint64_t error, bool atomic)
 	return (enum vm_fault_result)result;
 }
 
-/* The first address in [start, end) that a populate must fault on, else `end`. */
-static uintptr_t first_missing(uintptr_t start, uintptr_t end, int need)
+/* The first address in [start, end) without a page, or whose area lacks the right, with
+ * *denied telling which; else `end`. */
+static uintptr_t first_missing(uintptr_t start, uintptr_t end, int need, bool *denied)
 {
-	uintptr_t next;
+	struct area *area = area_find(start);
+	uintptr_t at = start, next;
 
-	vm_lock();
-	for (uintptr_t at = start; at < end; at = next) {
+	*denied = false;
+	for (; at < end; at = MIN(next, area->end)) {
 		struct platform_mapping mapping = platform_lookup(at, &next);
 
-		if (mapping.bytes == 0 || (mapping.protection & need) == 0) {
-			vm_unlock();
+		while (area != NULL && area->end <= at)
+			area = area_next(area);
+		if (area == NULL || area->start > at)
 			return at;
-		}
+		*denied = (area->protection & need) == 0;
+		if (*denied || mapping.bytes == 0 || (mapping.protection & need) == 0)
+			return at;
 		next = ALIGN_DOWN(at, mapping.bytes) + mapping.bytes;
 	}
-	vm_unlock();
 	return end;
 }
 
 enum vm_fault_result range_populate(uintptr_t start, uintptr_t end, bool write)
 {
+	enum vm_fault_result result = VM_FAULT_SERVED;
 	int need = write ? PAGE_WRITE : PAGE_READ;
 
-	while (start < end && (start = first_missing(start, end, need)) < end) {
-		enum vm_fault_result result = vm_fault(start, write ? ERROR_WRITE : 0, false);
+	while (start < end && result == VM_FAULT_SERVED) {
+		bool denied;
 
-		if (result != VM_FAULT_SERVED)
-			return result;
+		vm_lock();
+		start = first_missing(start, end, need, &denied);
+		vm_unlock();
+		if (denied)
+			return VM_FAULT_PROTECTION;
+		if (start < end)
+			result = vm_fault(start, write ? ERROR_WRITE : 0, false);
 	}
-	return VM_FAULT_SERVED;
+	return result;
 }

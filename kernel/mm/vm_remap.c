@@ -106,16 +106,23 @@ static int remap_locked(const struct remap *remap, uintptr_t *result)
 	uint64_t more = remap->new_bytes - MIN(remap->old_bytes, remap->new_bytes);
 	int error;
 
-	if (area == NULL || area->end < old_end)
+	if (area == NULL)
 		return -LINUX_EFAULT;
-	if (more > 0 && !range_may_commit(more, area->protection, area->flags, area->source))
-		return -LINUX_ENOMEM;
 	*result = remap->address;
+	/* Like munmap, this does not ask what the rest of the range is. */
 	if (!remap->fixed && more == 0) {
+		if (!user_range_ok(remap->address, remap->old_bytes))
+			return -LINUX_EINVAL;
 		if (remap->new_bytes == remap->old_bytes)
 			return 0;
 		return range_unmap(remap->address + remap->new_bytes, old_end);
 	}
+	if (!user_range_ok(remap->address, remap->old_bytes))
+		return more == 0 ? -LINUX_EINVAL : -LINUX_EFAULT;
+	if (area->end - remap->address < MIN(remap->old_bytes, remap->new_bytes))
+		return -LINUX_EFAULT;
+	if (more > 0 && !range_may_commit(more, area->protection, area->flags, area->source))
+		return -LINUX_ENOMEM;
 	if (!remap->fixed && grow_in_place(area, old_end, remap->address + remap->new_bytes))
 		return 0;
 	if (!remap->may_move)
@@ -163,8 +170,6 @@ int vm_remap(uintptr_t address, uint64_t old_bytes, uint64_t new_bytes, bool may
 		return -LINUX_EINVAL;
 	if (fixed && new_address < USER_START)
 		return -LINUX_EPERM;
-	if (!user_range_ok(address, remap.old_bytes))
-		return -LINUX_EFAULT;
 	if (remap.old_bytes == 0)
 		return -LINUX_EINVAL; /* a second mapping of shared memory: not offered */
 	if (remap.new_bytes > USER_END)

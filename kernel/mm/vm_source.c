@@ -72,9 +72,9 @@ int vm_sync(uintptr_t address, uint64_t bytes, bool wait)
 
 	if ((address & (PAGE_BYTES - 1)) != 0)
 		return -LINUX_EINVAL;
-	if (bytes > UINT64_MAX - PAGE_BYTES || ALIGN_UP(bytes, PAGE_BYTES) > UINTPTR_MAX - address)
-		return -LINUX_ENOMEM;
 	end = address + ALIGN_UP(bytes, PAGE_BYTES);
+	if (end < address)
+		return -LINUX_ENOMEM;
 	vm_lock();
 	while (address < end && error == 0) {
 		struct area *area = area_find(address);

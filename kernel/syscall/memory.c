@@ -38,6 +38,7 @@ static uint32_t vm_flags_of(uint64_t flags)
 static int check_range(uint64_t address, uint64_t bytes, uint64_t flags, uint64_t offset)
 {
 	bool fixed = (flags & (LINUX_MAP_FIXED | LINUX_MAP_FIXED_NOREPLACE)) != 0;
+	struct vm_area_info area;
 
 	if (bytes == 0)
 		return -LINUX_EINVAL;
@@ -52,6 +53,9 @@ static int check_range(uint64_t address, uint64_t bytes, uint64_t flags, uint64_
 		return -LINUX_ENOMEM;
 	if (fixed && (address & (PAGE_BYTES - 1)) != 0)
 		return -LINUX_EINVAL;
+	if ((flags & LINUX_MAP_FIXED_NOREPLACE) != 0 && vm_next_area(address, &area) &&
+		area.start < address + bytes)
+		return -LINUX_EEXIST;
 	return 0;
 }
 
@@ -148,6 +152,16 @@ long sys_munmap(uint64_t address, uint64_t bytes)
 	return vm_unmap(address, bytes);
 }
 
+/* No mapping grows; but Linux looks for one before it says so. */
+static long refuse_growing(uintptr_t start, uintptr_t end, bool upwards)
+{
+	struct vm_area_info area;
+
+	if (!vm_next_area(start, &area) || area.start >= end || (upwards && area.start > start))
+		return -LINUX_ENOMEM;
+	return -LINUX_EINVAL;
+}
+
 long sys_mprotect(uint64_t address, uint64_t bytes, uint64_t protection)
 {
 	uint64_t grows = protection & (LINUX_PROT_GROWSDOWN | LINUX_PROT_GROWSUP);
@@ -160,8 +174,11 @@ long sys_mprotect(uint64_t address, uint64_t bytes, uint64_t protection)
 		return 0;
 	if (ALIGN_UP(bytes, PAGE_BYTES) == 0 || address + ALIGN_UP(bytes, PAGE_BYTES) <= address)
 		return -LINUX_ENOMEM;
-	if ((protection & ~(uint64_t)(PROTECTION_BITS | LINUX_PROT_SEM)) != 0 || grows != 0)
-		return -LINUX_EINVAL; /* no mapping grows */
+	if ((protection & ~(uint64_t)(PROTECTION_BITS | LINUX_PROT_SEM)) != 0)
+		return -LINUX_EINVAL;
+	if (grows != 0)
+		return refuse_growing(address, address + ALIGN_UP(bytes, PAGE_BYTES),
+			grows == LINUX_PROT_GROWSUP);
 	return vm_protect(address, bytes, (int)(protection & PROTECTION_BITS));
 }
 
@@ -203,6 +220,7 @@ long sys_msync(uint64_t address, uint64_t bytes, uint64_t flags)
 long sys_mincore(uint64_t address, uint64_t bytes, uint64_t vector)
 {
 	uint8_t present[MINCORE_PAGES];
+	struct vm_area_info area;
 	uint64_t pages;
 
 	if ((address & (PAGE_BYTES - 1)) != 0)
@@ -214,8 +232,13 @@ long sys_mincore(uint64_t address, uint64_t bytes, uint64_t vector)
 		return -LINUX_EFAULT;
 	while (pages > 0) {
 		uint64_t here = MIN(pages, (uint64_t)MINCORE_PAGES);
-		int error = vm_resident(address, here << PAGE_SHIFT, present);
+		int error;
 
+		/* An area at a time: what comes before a hole is reported. */
+		if (!vm_next_area(address, &area) || area.start > address)
+			return -LINUX_ENOMEM;
+		here = MIN(here, (area.end - address) >> PAGE_SHIFT);
+		error = vm_resident(address, here << PAGE_SHIFT, present);
 		if (error == 0)
 			error = user_copy_out(vector, present, here);
 		if (error != 0)
