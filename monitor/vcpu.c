@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "monitor/cpuid.h"
 #include "monitor/io.h"
@@ -184,6 +185,26 @@ static _Noreturn void crash(struct vcpu *vcpu, const char *what, uint64_t detail
 	io_finish(vcpu->machine, STATUS_VM_FAILED);
 }
 
+/* The host could not give a page: the guest wrote what it may not, or a file that the
+ * VM is mapped from was cut short meanwhile. */
+static _Noreturn void crash_without_page(struct vcpu *vcpu)
+{
+	const struct machine *machine = vcpu->machine;
+	const struct machine_file *files[] = {&machine->program, &machine->files, &machine->sites};
+	struct stat status;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
+		if (files[i]->path && fstat(files[i]->fd, &status) == 0 &&
+			(uint64_t)status.st_size < files[i]->bytes) {
+			message_print("%s: truncated while the VM ran from it; replace files by "
+				      "rename instead",
+				files[i]->path);
+			io_finish(vcpu->machine, STATUS_VM_FAILED);
+		}
+	}
+	crash(vcpu, "access to memory that the host cannot give", vcpu->number);
+}
+
 static void handle_exit_port(struct vcpu *vcpu, uint32_t value)
 {
 	struct kvm_regs regs;
@@ -271,7 +292,7 @@ void vcpu_run(struct vcpu *vcpu)
 		if (ioctl(vcpu->fd, KVM_RUN, 0) == 0)
 			handle_exit(vcpu);
 		else if (errno == EFAULT)
-			crash(vcpu, "access to memory that the host cannot give", vcpu->number);
+			crash_without_page(vcpu);
 		else if (errno != EINTR && errno != EAGAIN)
 			crash(vcpu, strerror(errno), (uint64_t)errno);
 	}
