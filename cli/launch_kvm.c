@@ -47,8 +47,7 @@ static void monitor_arguments(const struct launch *launch, struct text_list *lis
 		text_list_add(list, alloc_text("--verbose"));
 	if (options->trace_syscalls)
 		text_list_add(list, alloc_text("--trace-syscalls"));
-	for (size_t i = 0; i < launch->environment->count; i++)
-		add_pair(list, "--env", launch->environment->items[i]);
+	text_list_add(list, alloc_text("--host-env"));
 	add_pair(list, "--cwd", alloc_text("%s", launch->working_directory));
 	if (launch->program->is_built)
 		add_pair(list, "--name", launch->program->name);
@@ -58,9 +57,13 @@ static void monitor_arguments(const struct launch *launch, struct text_list *lis
 		text_list_add(list, options->arguments.items[i]);
 }
 
-static void exec_monitor(char **arguments)
+/* The program's environment is the monitor's: on the command line everybody on the
+ * host could read it. */
+static void exec_monitor(char **arguments, char **environment)
 {
-	execv(arguments[0], arguments);
+	static char *nothing[] = {NULL};
+
+	execve(arguments[0], arguments, environment != NULL ? environment : nothing);
 	report_fail(STATUS_TOOL_FAILED, "cannot start %s: %s", arguments[0], strerror(errno));
 }
 
@@ -69,19 +72,19 @@ _Noreturn void launch_kvm_exec(const struct launch *launch)
 	struct text_list arguments = {0};
 
 	monitor_arguments(launch, &arguments);
-	exec_monitor(arguments.items);
+	exec_monitor(arguments.items, launch->environment->items);
 	abort();
 }
 
+/* The monitor ends as its program did: by a signal too. */
 static struct launch_result result_of(int status)
 {
 	if (WIFSIGNALED(status))
-		return (struct launch_result){.status = 128 + WTERMSIG(status)};
+		return (struct launch_result){.status = 128 + WTERMSIG(status),
+			.signal = WTERMSIG(status),
+			.has_ended = true};
 	return (struct launch_result){.status = WEXITSTATUS(status),
-		.signal = WEXITSTATUS(status) > 128 && WEXITSTATUS(status) <= 128 + 64
-				  ? WEXITSTATUS(status) - 128
-				  : 0,
-		.has_ended = WEXITSTATUS(status) != 70};
+		.has_ended = WEXITSTATUS(status) != STATUS_VM_FAILED};
 }
 
 /* Signals of the terminal reach the monitor by themselves: it is in our group. */
@@ -119,7 +122,7 @@ struct launch_result launch_kvm_wait(const struct launch *launch)
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		sigprocmask(SIG_SETMASK, &before, NULL);
-		exec_monitor(arguments.items);
+		exec_monitor(arguments.items, launch->environment->items);
 	}
 	return forward_signals(pid, &signals);
 }

@@ -20,7 +20,6 @@
 #define FLOW_BYTES        65536
 #define PIPE_CHUNK        4096 /* a pipe that polls writable takes this much at once */
 #define END_GRACE_MS      2000
-#define STATUS_VM_FAILED  70
 #define DIAGNOSTICS_BYTES 65536
 
 /* One direction of bytes. A descriptor of -1 has ended. */

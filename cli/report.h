@@ -11,6 +11,7 @@
 
 /* Exit statuses of the tool; everything else is the program's own. */
 enum report_status {
+	STATUS_VM_FAILED = 70,     /* the VM broke; the monitor ends so as well */
 	STATUS_TOOL_FAILED = 125,  /* wrong usage, or the machine lacks something */
 	STATUS_NOT_RUNNABLE = 126, /* PROGRAM exists but cannot be run */
 	STATUS_NOT_FOUND = 127,    /* no such PROGRAM */

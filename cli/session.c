@@ -1,4 +1,6 @@
 /* Chooses the platform and runs the program on it: see cli/session.h. */
+#include <signal.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,6 +64,20 @@ static void print_summary(
 	json_close(&json);
 }
 
+/* Ends as the program did, so that whoever waits for us sees the signal. */
+static void end_by_signal(int number)
+{
+	const struct rlimit none = {0};
+	sigset_t set;
+
+	setrlimit(RLIMIT_CORE, &none);
+	signal(number, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	raise(number);
+}
+
 int session_run(struct options *options, const struct program *program,
 	const char *working_directory, int files_fd)
 {
@@ -82,5 +98,7 @@ int session_run(struct options *options, const struct program *program,
 		options->platform == PLATFORM_KVM ? launch_kvm_wait(&launch) : launch_qemu(&launch);
 	if (options->json_fd >= 0)
 		print_summary(&launch, &result, now_ns() - start_ns);
+	if (result.signal != 0)
+		end_by_signal(result.signal);
 	return result.status;
 }
