@@ -121,6 +121,15 @@ struct vnode *memfs_new_link(struct file_system *fs, const char *text)
 	return vnode;
 }
 
+void memfs_inherit_group(const struct vnode *directory, struct vnode *vnode)
+{
+	if (directory->mode & LINUX_S_ISGID) {
+		vnode->gid = directory->gid;
+		if (LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFDIR))
+			vnode->mode |= LINUX_S_ISGID;
+	}
+}
+
 static int created_node(struct vnode *directory, struct vnode *vnode, struct vnode **created)
 {
 	if (!vnode)
@@ -128,11 +137,7 @@ static int created_node(struct vnode *directory, struct vnode *vnode, struct vno
 	directory->size += NAME_COST;
 	if (LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFDIR))
 		directory->nlink++;
-	if (directory->mode & LINUX_S_ISGID) {
-		vnode->gid = directory->gid;
-		if (LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFDIR))
-			vnode->mode |= LINUX_S_ISGID;
-	}
+	memfs_inherit_group(directory, vnode);
 	vnode_touch_contents(directory);
 	*created = vnode;
 	return 0;

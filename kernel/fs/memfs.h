@@ -33,6 +33,9 @@ struct vnode *memfs_new_link(struct file_system *fs, const char *text);
 struct vnode *memfs_new_special(struct file_system *fs, uint32_t mode, const struct vnode_ops *ops,
 	const struct file_ops *file_ops, void *data);
 
+/* What is made in a directory with the set-group-id bit gets its group. */
+void memfs_inherit_group(const struct vnode *directory, struct vnode *vnode);
+
 static inline struct memory_file *memory_file_of(struct vnode *vnode)
 {
 	return CONTAINER_OF(vnode, struct memory_file, vnode);

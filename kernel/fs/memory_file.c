@@ -301,8 +301,9 @@ int memory_file_set_size(struct memory_file *memory, uint64_t bytes)
 	if ((bytes < old && (memory->seals & LINUX_F_SEAL_SHRINK)) ||
 		(bytes > old && (memory->seals & LINUX_F_SEAL_GROW)))
 		return -LINUX_EPERM;
-	if (bytes < old) {
-		if (bytes % PAGE_BYTES) {
+	/* The same size drops what fallocate reserved beyond it, as tmpfs does. */
+	if (bytes <= old) {
+		if (bytes < old && bytes % PAGE_BYTES) {
 			error = zero_part(memory, bytes, ALIGN_UP(bytes, PAGE_BYTES));
 			if (error)
 				return error;

@@ -134,9 +134,9 @@ static int open_or_create(int directory_fd, const char *path, uint32_t path_flag
 	int error;
 
 	mutex_lock(&tree.lock);
-	error = path_resolve(directory_fd, path, path_flags | PATH_MAY_MISS, resolve, &where);
+	error = path_resolve(directory_fd, path, path_flags | PATH_MAY_MISS | PATH_CREATE, resolve, &where);
 	if (!error && !where.entry && !where.file) {
-		error = where.ends_in_slash ? -LINUX_EISDIR : create_entry(&where, mode, &created);
+		error = create_entry(&where, mode, &created);
 		mutex_unlock(&tree.lock);
 		if (!error)
 			error = open_entry(created, flags, result);
@@ -152,8 +152,6 @@ static int open_or_create(int directory_fd, const char *path, uint32_t path_flag
 		error = -LINUX_EEXIST;
 	else if (where.file)
 		error = open_stream(where.file, flags, result);
-	else if (where.ends_in_slash && where.last == PATH_LAST_NAME)
-		error = -LINUX_EISDIR;
 	else
 		error = open_existing(where.entry, flags, false, result);
 	resolved_release(&where);
@@ -184,9 +182,10 @@ static int open_temporary(int directory_fd, const char *path, uint32_t path_flag
 			format_text(name, sizeof(name), "#%llu", (unsigned long long)vnode->inode);
 
 		vnode->nlink = 0;
+		memfs_inherit_group(where.entry->vnode, vnode);
 		entry = path_entry_create(where.entry, name, length, vnode);
 		vnode_release(vnode);
-		error = entry ? open_entry(entry, flags & ~(uint32_t)LINUX_O_TMPFILE_BIT, result)
+		error = entry ? open_entry(entry, flags, result)
 			      : -LINUX_ENOMEM;
 	}
 	if (entry)

@@ -166,32 +166,31 @@ static int step(struct walk *walk, struct resolved *result, bool *done)
 	const char *name = walk->rest, *end = name;
 	struct path_entry *entry = NULL;
 	size_t length;
-	bool is_last, slash, is_link;
+	bool is_last, is_link;
 	int error;
 
 	while (*end && *end != '/')
 		end++;
 	length = (size_t)(end - name);
-	slash = *end == '/';
 	walk->rest = skip_slashes(end);
 	is_last = walk->depth == 0 && !*walk->rest;
+	if (is_last)
+		walk->ends_in_slash |= *end == '/';
 	if (result->file || !is_directory(walk->current))
 		return -LINUX_ENOTDIR;
 	if (length == 1 && name[0] == '.') {
 		result->last = PATH_LAST_DOT;
-		walk->ends_in_slash = slash;
 		return 0;
 	}
 	if (length == 2 && name[0] == '.' && name[1] == '.') {
 		result->last = PATH_LAST_DOTDOT;
-		walk->ends_in_slash = slash;
 		return move_up(walk);
 	}
+	if (is_last && walk->ends_in_slash && (walk->flags & PATH_CREATE))
+		return -LINUX_EISDIR;
 	error = lookup(walk, name, length, &entry);
 	if (error)
 		return error;
-	if (is_last)
-		walk->ends_in_slash |= slash;
 	is_link = entry && LINUX_S_ISTYPE(entry->vnode->mode, LINUX_S_IFLNK);
 	if (is_last && (!is_link || (walk->flags & PATH_PARENT) ||
 			       !(walk->flags & PATH_FOLLOW || walk->ends_in_slash))) {

@@ -108,6 +108,7 @@ enum path_flags {
 	PATH_FOLLOW = 1,   /* a link as last component is followed */
 	PATH_PARENT = 2,   /* for changing names: never follow the last component */
 	PATH_MAY_MISS = 4, /* a missing last component is no error */
+	PATH_CREATE = 8,   /* for O_CREAT: -EISDIR if the last name ends in a slash */
 };
 
 enum path_last {

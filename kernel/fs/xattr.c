@@ -17,19 +17,22 @@ struct extended_attribute {
 
 static bool starts_with(const char *name, const char *prefix)
 {
-	return strncmp(name, prefix, strlen(prefix)) == 0 && name[strlen(prefix)];
+	return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
 static int check_name(const struct vnode *vnode, const char *name)
 {
-	if (!LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFREG) &&
-		!LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFDIR) && starts_with(name, "user."))
+	static const char *const prefixes[] = {"user.", "trusted.", "security."};
+
+	if (!LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFREG)
+		&& !LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFDIR) && starts_with(name, "user."))
 		return -LINUX_EPERM;
 	if (vnode->fs->read_only)
 		return -LINUX_EOPNOTSUPP;
-	if (starts_with(name, "user.") || starts_with(name, "trusted.") ||
-		starts_with(name, "security."))
-		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		if (starts_with(name, prefixes[i]))
+			return name[strlen(prefixes[i])] ? 0 : -LINUX_EINVAL;
+	}
 	return -LINUX_EOPNOTSUPP;
 }
 

@@ -306,7 +306,7 @@ struct copy {
 	uint64_t bytes;
 };
 
-static int check_copy(const struct copy *copy)
+static int check_copy(struct copy *copy)
 {
 	const struct vnode *from = copy->from->vnode, *to = copy->to->vnode;
 
@@ -324,6 +324,8 @@ static int check_copy(const struct copy *copy)
 	if (copy->from_offset + copy->bytes < copy->from_offset ||
 		copy->to_offset + copy->bytes < copy->to_offset)
 		return -LINUX_EOVERFLOW;
+	copy->bytes = copy->from_offset >= from->size ? 0
+						      : MIN(copy->bytes, from->size - copy->from_offset);
 	if (from == to && copy->from_offset < copy->to_offset + copy->bytes &&
 		copy->to_offset < copy->from_offset + copy->bytes)
 		return -LINUX_EINVAL;
