@@ -22,6 +22,7 @@
 TEST_DEFINE_MAIN
 
 #define SLOTS 6
+#define DEPTH 10
 
 struct slot {
 	int ours, theirs; /* descriptors, or -1 */
@@ -62,7 +63,8 @@ static long linux_result(long result)
 static void agree(const char *what, const char *a, const char *b, long ours, long theirs)
 {
 	if (getenv("FS_TRACE"))
-		fprintf(stderr, "%lu: %s(%s, %s) = %ld, Linux %ld\n", step, what, a, b, ours, theirs);
+		fprintf(stderr, "%lu: %s(%s, %s) = %ld, Linux %ld\n", step, what, a, b, ours,
+			theirs);
 	if (ours == theirs)
 		return;
 	fprintf(stderr, "step %lu: %s(\"%s\", \"%s\") gives %ld, Linux gives %ld\n", step, what, a,
@@ -101,10 +103,10 @@ static void random_path(char path[256])
 
 static void compare_stat(const char *path, const struct linux_stat *ours, const struct stat *theirs)
 {
-	if (ours->mode == theirs->st_mode && ours->nlink == theirs->st_nlink
-		&& ours->uid == theirs->st_uid && ours->gid == theirs->st_gid
-		&& ours->size == theirs->st_size
-		&& (!S_ISREG(ours->mode) || ours->blocks == theirs->st_blocks))
+	if (ours->mode == theirs->st_mode && ours->nlink == theirs->st_nlink &&
+		ours->uid == theirs->st_uid && ours->gid == theirs->st_gid &&
+		ours->size == theirs->st_size &&
+		(!S_ISREG(ours->mode) || ours->blocks == theirs->st_blocks))
 		return;
 	fprintf(stderr,
 		"step %lu: stat %s: mode %o links %lu size %ld blocks %ld; Linux %o %lu %ld %ld\n",
@@ -126,8 +128,7 @@ static int list(int fd, bool ours, char found[64][256])
 	int count = 0;
 
 	while ((bytes = ours ? sys_getdents64((uint64_t)fd, word(buffer), sizeof(buffer))
-			     : syscall(SYS_getdents64, fd, buffer, sizeof(buffer)))
-		> 0) {
+			     : syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0) {
 		for (long at = 0; at < bytes;) {
 			struct linux_dirent64 *record = (void *)(buffer + at);
 
@@ -181,7 +182,9 @@ static void compare_tree(const char *path)
 
 		agree("name", ours[depth][i], theirs[depth][i],
 			strcmp(ours[depth][i], theirs[depth][i]), 0);
-		snprintf(below, sizeof(below), "%s/%.1s", path, ours[depth][i]);
+		snprintf(below, sizeof(below), "%s/%s", path, ours[depth][i]);
+		for (size_t end = strlen(below); below[end - 1] >= '0' && below[end - 1] <= '9';)
+			below[--end] = 0; /* the type */
 		if (ours[depth][i][1] == 'x')
 			continue;
 		depth++;
@@ -206,8 +209,8 @@ static void step_open(struct slot *slot)
 
 	random_path(path);
 	/* Nobody is at the other end of a fifo. */
-	if (lstat(path, &stat) == 0 && !S_ISREG(stat.st_mode) && !S_ISDIR(stat.st_mode)
-		&& !S_ISLNK(stat.st_mode))
+	if (lstat(path, &stat) == 0 && !S_ISREG(stat.st_mode) && !S_ISDIR(stat.st_mode) &&
+		!S_ISLNK(stat.st_mode))
 		flag |= O_PATH;
 	if (fstatat(AT_FDCWD, path, &stat, 0) == 0 && S_ISFIFO(stat.st_mode))
 		flag |= O_PATH;
@@ -257,8 +260,7 @@ static void step_names(unsigned kind)
 		agree("renameat2", a, b,
 			sys_renameat2((uint64_t)AT_FDCWD, text(a), (uint64_t)AT_FDCWD, text(b),
 				flags == 4 ? 8 : flags),
-			flags == 4 ? -EINVAL
-				   : THEIRS(renameat2, AT_FDCWD, a, AT_FDCWD, b, flags));
+			flags == 4 ? -EINVAL : THEIRS(renameat2, AT_FDCWD, a, AT_FDCWD, b, flags));
 		break;
 	}
 	case 7:
@@ -335,9 +337,24 @@ static void step_attributes(unsigned kind)
 			THEIRS(utimensat, AT_FDCWD, path, times, 0));
 		result = sys_stat(text(path), word(&ours));
 		if (result == 0 && stat(path, &theirs) == 0)
-			CHECK(ours.mtime.seconds == theirs.st_mtim.tv_sec
-				&& ours.atime.nanoseconds == theirs.st_atim.tv_nsec);
+			CHECK(ours.mtime.seconds == theirs.st_mtim.tv_sec &&
+				ours.atime.nanoseconds == theirs.st_atim.tv_nsec);
 	}
+	}
+}
+
+static void enter_top(void)
+{
+	CHECK_EQUAL(sys_chdir(text("/w")), 0);
+	CHECK_EQUAL(fchdir(their_root), 0);
+}
+
+static void enter_deepest(void)
+{
+	enter_top();
+	for (int i = 0; i < DEPTH; i++) {
+		CHECK_EQUAL(sys_chdir(text("deep")), 0);
+		CHECK_EQUAL(chdir("deep"), 0);
 	}
 }
 
@@ -349,8 +366,7 @@ static void step_directory(void)
 
 	random_path(path);
 	if (pick(3) == 0) {
-		sys_chdir(text("/w"));
-		CHECK_EQUAL(fchdir(their_root), 0);
+		enter_deepest();
 	} else if (strstr(path, "..") == NULL) {
 		agree("chdir", path, "", sys_chdir(text(path)), THEIRS(chdir, path));
 	}
@@ -368,8 +384,11 @@ static void step_contents(const struct slot *slot, unsigned kind)
 	uint64_t fd = (uint64_t)slot->ours;
 	unsigned bytes = pick(3) ? pick(300) : pick(sizeof(our_data));
 	long offset = pick(40) ? (long)pick(60000) : -1;
+	char from[24], many[24];
 	long result;
 
+	snprintf(from, sizeof(from), "%d at %ld", slot->theirs, offset);
+	snprintf(many, sizeof(many), "%u", bytes);
 	switch (kind) {
 	case 0:
 	case 1:
@@ -377,7 +396,7 @@ static void step_contents(const struct slot *slot, unsigned kind)
 			our_data[i] = (uint8_t)(step + i / 7);
 		result = kind ? sys_pwrite64(fd, word(our_data), bytes, (uint64_t)offset)
 			      : sys_write(fd, word(our_data), bytes);
-		agree("write", "", "", result,
+		agree("write", from, many, result,
 			kind ? THEIRS(pwrite64, slot->theirs, our_data, bytes, offset)
 			     : THEIRS(write, slot->theirs, our_data, bytes));
 		break;
@@ -385,7 +404,7 @@ static void step_contents(const struct slot *slot, unsigned kind)
 	case 3:
 		result = kind == 2 ? sys_read(fd, word(our_data), bytes)
 				   : sys_pread64(fd, word(our_data), bytes, (uint64_t)offset);
-		agree("read", "", "", result,
+		agree("read", from, many, result,
 			kind == 2 ? THEIRS(read, slot->theirs, their_data, bytes)
 				  : THEIRS(pread64, slot->theirs, their_data, bytes, offset));
 		if (result > 0)
@@ -397,19 +416,25 @@ static void step_contents(const struct slot *slot, unsigned kind)
 
 		/* The end of a directory is its own business. */
 		if (fstat(slot->theirs, &stat) == 0 && S_ISREG(stat.st_mode))
-			agree("lseek", "", "", sys_lseek(fd, (uint64_t)offset, whence),
+			agree("lseek", from,
+				whence == 3   ? "data"
+				: whence == 4 ? "hole"
+					      : "",
+				sys_lseek(fd, (uint64_t)offset, whence),
 				THEIRS(lseek, slot->theirs, offset, whence));
 		break;
 	}
 	case 5:
-		agree("ftruncate", "", "", sys_ftruncate(fd, (uint64_t)offset),
+		agree("ftruncate", from, many, sys_ftruncate(fd, (uint64_t)offset),
 			THEIRS(ftruncate, slot->theirs, offset));
 		break;
 	case 6: {
 		static const int modes[] = {0, 1, 3, 2, 16, 8, 3};
 		int mode = modes[pick(ARRAY_SIZE(modes))];
 
-		agree("fallocate", "", "", sys_fallocate(fd, (uint64_t)mode, (uint64_t)offset, bytes),
+		snprintf(many, sizeof(many), "%u mode %d", bytes, mode);
+		agree("fallocate", from, many,
+			sys_fallocate(fd, (uint64_t)mode, (uint64_t)offset, bytes),
 			THEIRS(fallocate, slot->theirs, mode, offset, (long)bytes));
 		break;
 	}
@@ -417,7 +442,8 @@ static void step_contents(const struct slot *slot, unsigned kind)
 		struct linux_stat ours;
 		struct stat theirs;
 
-		agree("fstat", "", "", sys_fstat(fd, word(&ours)), THEIRS(fstat, slot->theirs, &theirs));
+		agree("fstat", from, many, sys_fstat(fd, word(&ours)),
+			THEIRS(fstat, slot->theirs, &theirs));
 		compare_stat("(open file)", &ours, &theirs);
 		break;
 	}
@@ -425,22 +451,22 @@ static void step_contents(const struct slot *slot, unsigned kind)
 		char name[256];
 
 		random_path(name);
-		agree("openat", name, "",
-			MIN(sys_faccessat(fd, text(name), 0), 0),
+		agree("openat", name, "", MIN(sys_faccessat(fd, text(name), 0), 0),
 			MIN(THEIRS(faccessat, slot->theirs, name, 0), 0));
 		break;
 	}
 	default: {
 		const struct slot *other = &slots[pick(SLOTS)];
-		uint64_t from = pick(50000), to = pick(50000), from2 = from, to2 = to;
+		uint64_t source = pick(50000), to = pick(50000), source2 = source, to2 = to;
 
 		if (other->ours < 0)
 			return;
 		agree("copy_file_range", "", "",
-			sys_copy_file_range(fd, word(&from), (uint64_t)other->ours, word(&to), bytes, 0),
-			THEIRS(copy_file_range, slot->theirs, &from2, other->theirs, &to2,
+			sys_copy_file_range(
+				fd, word(&source), (uint64_t)other->ours, word(&to), bytes, 0),
+			THEIRS(copy_file_range, slot->theirs, &source2, other->theirs, &to2,
 				(size_t)bytes, 0));
-		CHECK(from == from2 && to == to2);
+		CHECK(source == source2 && to == to2);
 	}
 	}
 }
@@ -462,14 +488,36 @@ static void step_xattr(void)
 	case 1: {
 		long result = sys_lgetxattr(text(path), text(key), word(ours), bytes);
 
-		agree("lgetxattr", path, key, result,
-			THEIRS(lgetxattr, path, key, theirs, bytes));
+		agree("lgetxattr", path, key, result, THEIRS(lgetxattr, path, key, theirs, bytes));
 		break;
 	}
 	default:
 		agree("lremovexattr", path, key, sys_lremovexattr(text(path), text(key)),
 			THEIRS(lremovexattr, path, key));
 	}
+}
+
+/* Where the data of open files lie. FS_DEEP does it after each step, to find the culprit. */
+static void compare_holes(const struct slot *slot)
+{
+	uint64_t fd = (uint64_t)slot->ours;
+	struct stat stat;
+	long at = 0, before;
+
+	if (slot->ours < 0 || fstat(slot->theirs, &stat) != 0 || !S_ISREG(stat.st_mode))
+		return;
+	before = sys_lseek(fd, 0, SEEK_CUR);
+	for (int whence = SEEK_DATA; at >= 0 && at < stat.st_size;
+		whence ^= SEEK_DATA ^ SEEK_HOLE) {
+		long ours = sys_lseek(fd, (uint64_t)at, (uint64_t)whence);
+
+		agree("map", whence == SEEK_DATA ? "data" : "hole", "", ours,
+			THEIRS(lseek, slot->theirs, at, whence));
+		at = ours;
+	}
+	if (before >= 0)
+		agree("lseek", "back", "", sys_lseek(fd, (uint64_t)before, SEEK_SET),
+			THEIRS(lseek, slot->theirs, before, SEEK_SET));
 }
 
 static void one_step(void)
@@ -510,6 +558,13 @@ static void start(void)
 	CHECK_EQUAL(chmod(scratch, 0755), 0);
 	CHECK_EQUAL(chdir(scratch), 0);
 	their_root = open(".", O_RDONLY | O_DIRECTORY);
+	/* Deep enough that ".." through links does not lead out. */
+	for (int i = 0; i < DEPTH; i++) {
+		CHECK_EQUAL(sys_mkdir(text("deep"), 0755), 0);
+		CHECK_EQUAL(sys_chdir(text("deep")), 0);
+		CHECK_EQUAL(mkdir("deep", 0755), 0);
+		CHECK_EQUAL(chdir("deep"), 0);
+	}
 	umask(022);
 	for (int i = 0; i < SLOTS; i++)
 		slots[i] = (struct slot){-1, -1};
@@ -555,7 +610,7 @@ static unsigned long number(const char *variable, unsigned long otherwise)
 
 TEST(same_as_linux)
 {
-	unsigned long steps = number("FS_STEPS", 60000);
+	unsigned long steps = number("FS_STEPS", 20000), deep = number("FS_DEEP", 0);
 
 	if (access("/dev/shm", W_OK) != 0 || geteuid() != 0) {
 		printf("skipped: needs root and a tmpfs at /dev/shm\n");
@@ -565,10 +620,12 @@ TEST(same_as_linux)
 	start();
 	for (step = 0; step < steps; step++) {
 		one_step();
+		for (int i = 0; i < SLOTS && (deep || step % 500 == 0); i++)
+			compare_holes(&slots[i]);
 		if (step % 500 == 0) {
-			sys_chdir(text("/w"));
-			CHECK_EQUAL(fchdir(their_root), 0);
+			enter_top();
 			compare_tree(".");
+			enter_deepest();
 		}
 	}
 	finish();

@@ -389,7 +389,8 @@ static int reserve(struct memory_file *memory, uint64_t offset, uint64_t bytes, 
 	if (end - first > UINT32_MAX)
 		return -LINUX_ENOSPC;
 	for (uint64_t index = first; index < end && !error; index++) {
-		if (!find_page(memory, index, false))
+		/* A page reserved twice counts as written, as on tmpfs. */
+		if (!find_page(memory, index, true))
 			error = make_page(memory, index, PAGE_SLOT_UNWRITTEN, &slot);
 	}
 	if (error)

@@ -134,7 +134,8 @@ static int open_or_create(int directory_fd, const char *path, uint32_t path_flag
 	int error;
 
 	mutex_lock(&tree.lock);
-	error = path_resolve(directory_fd, path, path_flags | PATH_MAY_MISS | PATH_CREATE, resolve, &where);
+	error = path_resolve(
+		directory_fd, path, path_flags | PATH_MAY_MISS | PATH_CREATE, resolve, &where);
 	if (!error && !where.entry && !where.file) {
 		error = create_entry(&where, mode, &created);
 		mutex_unlock(&tree.lock);
@@ -185,8 +186,7 @@ static int open_temporary(int directory_fd, const char *path, uint32_t path_flag
 		memfs_inherit_group(where.entry->vnode, vnode);
 		entry = path_entry_create(where.entry, name, length, vnode);
 		vnode_release(vnode);
-		error = entry ? open_entry(entry, flags, result)
-			      : -LINUX_ENOMEM;
+		error = entry ? open_entry(entry, flags, result) : -LINUX_ENOMEM;
 	}
 	if (entry)
 		path_entry_release(entry);

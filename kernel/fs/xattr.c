@@ -24,8 +24,8 @@ static int check_name(const struct vnode *vnode, const char *name)
 {
 	static const char *const prefixes[] = {"user.", "trusted.", "security."};
 
-	if (!LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFREG)
-		&& !LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFDIR) && starts_with(name, "user."))
+	if (!LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFREG) &&
+		!LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFDIR) && starts_with(name, "user."))
 		return -LINUX_EPERM;
 	if (vnode->fs->read_only)
 		return -LINUX_EOPNOTSUPP;

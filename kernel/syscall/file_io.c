@@ -324,8 +324,9 @@ static int check_copy(struct copy *copy)
 	if (copy->from_offset + copy->bytes < copy->from_offset ||
 		copy->to_offset + copy->bytes < copy->to_offset)
 		return -LINUX_EOVERFLOW;
-	copy->bytes = copy->from_offset >= from->size ? 0
-						      : MIN(copy->bytes, from->size - copy->from_offset);
+	copy->bytes = copy->from_offset >= from->size
+			      ? 0
+			      : MIN(copy->bytes, from->size - copy->from_offset);
 	if (from == to && copy->from_offset < copy->to_offset + copy->bytes &&
 		copy->to_offset < copy->from_offset + copy->bytes)
 		return -LINUX_EINVAL;
