@@ -8,8 +8,9 @@
  * APIC) for each virtio-mmio transport in use, in no fixed order. Roles go by
  * address: among the virtio consoles (id 3) the one with the lowest base is
  * BOOT_ROLE_STDIO, the second BOOT_ROLE_STDERR, the third BOOT_ROLE_CONTROL. Each
- * has one port and no VIRTIO_CONSOLE_F_MULTIPORT: queue 0 receives, queue 1
- * transmits. An entropy device (id 4) follows. A serial port at 0x3f8 takes
+ * is multiport (VIRTIO_CONSOLE_F_MULTIPORT) and carries its stream on port 1, a
+ * generic port: queue 4 receives, queue 5 transmits. (QEMU drops output of a console
+ * port whose reader is slow.) An entropy device (id 4) follows. A serial port at 0x3f8 takes
  * emergency output; isa-debug-exit at port 0xf4 ends the machine.
  */
 #ifndef ABI_BUNDLE_H

@@ -56,6 +56,21 @@ enum virtio_id {
 #define VIRTIO_F_EVENT_IDX (1ull << 29)
 #define VIRTIO_F_VERSION_1 (1ull << 32)
 
+#define VIRTIO_CONSOLE_F_MULTIPORT (1ull << 1)
+
+/* Messages on a multiport console's control queues (section 5.3.6.2). */
+enum virtio_console_event {
+	VIRTIO_CONSOLE_DEVICE_READY = 0,
+	VIRTIO_CONSOLE_PORT_READY = 3,
+	VIRTIO_CONSOLE_PORT_OPEN = 6,
+};
+
+struct virtio_console_control {
+	uint32_t port;
+	uint16_t event;
+	uint16_t value;
+};
+
 enum virtio_status {
 	VIRTIO_STATUS_ACKNOWLEDGE = 1,
 	VIRTIO_STATUS_DRIVER = 2,

@@ -142,14 +142,16 @@ static void add_value(struct text_list *list, const char *flag, char *value)
 	text_list_add(list, value);
 }
 
-/* Console `index` on the virtio-mmio transport of that number: abi/bundle.h. */
+/* Console `index` on the virtio-mmio transport of that number: abi/bundle.h. A generic
+ * port, which holds the guest back while we do not read; a console port drops bytes. */
 static void add_console(struct text_list *list, unsigned index, int fd)
 {
 	add_value(list, "-chardev", alloc_text("socket,id=c%u,fd=%d", index, fd));
 	add_value(list, "-device",
-		alloc_text("virtio-serial-device,id=s%u,bus=virtio-mmio-bus.%u,max_ports=1", index,
+		alloc_text("virtio-serial-device,id=s%u,bus=virtio-mmio-bus.%u,max_ports=2", index,
 			index));
-	add_value(list, "-device", alloc_text("virtconsole,bus=s%u.0,chardev=c%u", index, index));
+	add_value(list, "-device",
+		alloc_text("virtserialport,bus=s%u.0,nr=1,chardev=c%u", index, index));
 }
 
 static void add_machine(struct text_list *list, const struct options *options)

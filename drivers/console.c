@@ -4,6 +4,7 @@
  */
 #include "drivers/console.h"
 #include "drivers/console_control.h"
+#include "drivers/console_port.h"
 #include "drivers/console_state.h"
 #include "kernel/log.h"
 #include "kernel/mm/page_alloc.h"
@@ -12,8 +13,6 @@
 #include "kernel/sched/thread.h"
 #include "kernel/signal/signal.h"
 #include "lib/string.h"
-
-enum { QUEUE_RECEIVE = 0, QUEUE_TRANSMIT = 1 };
 
 #define OUTPUT_PIECES        256
 #define ERROR_PIECES         64
@@ -29,6 +28,7 @@ struct console_state console = {.stdio_input = {.device = NULL}};
 
 static struct {
 	bool is_there;
+	struct console_port port;
 	bool is_receiving; /* taken by who uses ring and parser: interrupt handler or drain */
 	struct virtio_ring ring;
 	uint8_t *memory; /* CONTROL_BUFFERS of CONTROL_BUFFER_BYTES */
@@ -86,7 +86,7 @@ static void offer_control_buffer(uint32_t index)
 		platform_virt_to_phys(memory).raw, CONTROL_BUFFER_BYTES, true};
 
 	if (virtio_ring_add(&control.ring, &buffer, 1, index) && virtio_ring_publish(&control.ring))
-		virtio_device_notify(&console.control_device, QUEUE_RECEIVE);
+		virtio_device_notify(&console.control_device, control.port.receive_queue);
 }
 
 /* Handles the messages that are there. No lock: handlers take those of others. */
@@ -221,21 +221,25 @@ static void on_control_interrupt(void *argument)
 }
 
 /* False, with a line in the log, if the device is there and unusable. */
-static bool start_device(struct virtio_device *device, uint32_t role)
+static bool start_device(struct virtio_device *device, struct console_port *port, uint32_t role)
 {
 	const struct boot_device *boot = virtio_device_find(VIRTIO_ID_CONSOLE, role);
 	int error;
 
 	if (boot == NULL)
 		return false;
-	error = virtio_device_start(device, boot, VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1);
+	error = virtio_device_start(
+		device, boot, VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 | CONSOLE_PORT_FEATURES);
+	if (error == 0)
+		error = console_port_init(port, device);
 	if (error != 0)
 		log_notice("console device %u cannot be used: error %d", role, -error);
 	return error == 0;
 }
 
 /* Interrupts last: they find everything in place. */
-static void finish_device(struct virtio_device *device, platform_interrupt_fn handler)
+static void finish_device(
+	struct virtio_device *device, struct console_port *port, platform_interrupt_fn handler)
 {
 	int error = platform_interrupt_attach(device->boot, handler, NULL);
 
@@ -243,33 +247,40 @@ static void finish_device(struct virtio_device *device, platform_interrupt_fn ha
 		log_notice(
 			"console device %u has no interrupt: error %d", device->boot->role, -error);
 	virtio_device_set_ready(device);
+	error = console_port_open(port);
+	if (error != 0)
+		log_notice("console device %u does not open its port: error %d", device->boot->role,
+			-error);
 }
 
 static void init_stdio(void)
 {
 	bool is_terminal = console_stream_kind(CONSOLE_STDIN) == BOOT_STREAM_TTY;
+	struct console_port port;
 
 	console_input_init_none(&console.stdio_input);
 	console_output_init_none(&console.stdio_output);
-	if (!start_device(&console.stdio_device, BOOT_ROLE_STDIO))
+	if (!start_device(&console.stdio_device, &port, BOOT_ROLE_STDIO))
 		return;
-	if (console_input_init(
-		    &console.stdio_input, &console.stdio_device, QUEUE_RECEIVE, is_terminal) != 0 ||
-		console_output_init(&console.stdio_output, &console.stdio_device, QUEUE_TRANSMIT,
-			OUTPUT_PIECES) != 0)
+	if (console_input_init(&console.stdio_input, &console.stdio_device, port.receive_queue,
+		    is_terminal) != 0 ||
+		console_output_init(&console.stdio_output, &console.stdio_device,
+			port.transmit_queue, OUTPUT_PIECES) != 0)
 		log_notice("stdin and stdout: bad queues, or no memory");
-	finish_device(&console.stdio_device, on_stdio_interrupt);
+	finish_device(&console.stdio_device, &port, on_stdio_interrupt);
 }
 
 static void init_error(void)
 {
+	struct console_port port;
+
 	console_output_init_none(&console.error_output);
-	if (!start_device(&console.error_device, BOOT_ROLE_STDERR))
+	if (!start_device(&console.error_device, &port, BOOT_ROLE_STDERR))
 		return;
-	if (console_output_init(&console.error_output, &console.error_device, QUEUE_TRANSMIT,
+	if (console_output_init(&console.error_output, &console.error_device, port.transmit_queue,
 		    ERROR_PIECES) != 0)
 		log_notice("stderr: bad queue, or no memory");
-	finish_device(&console.error_device, on_error_interrupt);
+	finish_device(&console.error_device, &port, on_error_interrupt);
 }
 
 static bool init_control_queues(void)
@@ -279,21 +290,21 @@ static bool init_control_queues(void)
 	if (!page_alloc(1, PAGE_ALLOC_RESERVE, &page))
 		return false;
 	control.memory = platform_phys_to_virt(page);
-	return virtio_device_add_queue(&console.control_device, QUEUE_RECEIVE, CONTROL_BUFFERS,
-		       &control.ring) == 0 &&
-	       console_output_init(&console.control_output, &console.control_device, QUEUE_TRANSMIT,
-		       CONTROL_PIECES) == 0;
+	return virtio_device_add_queue(&console.control_device, control.port.receive_queue,
+		       CONTROL_BUFFERS, &control.ring) == 0 &&
+	       console_output_init(&console.control_output, &console.control_device,
+		       control.port.transmit_queue, CONTROL_PIECES) == 0;
 }
 
 static void init_control(void)
 {
 	console_output_init_none(&console.control_output);
-	if (!start_device(&console.control_device, BOOT_ROLE_CONTROL))
+	if (!start_device(&console.control_device, &control.port, BOOT_ROLE_CONTROL))
 		return;
 	control.is_there = init_control_queues();
 	if (!control.is_there)
 		log_notice("control channel: bad queues, or no memory");
-	finish_device(&console.control_device, on_control_interrupt);
+	finish_device(&console.control_device, &control.port, on_control_interrupt);
 	for (uint32_t i = 0; control.is_there && i < CONTROL_BUFFERS; i++)
 		offer_control_buffer(i);
 	receive_messages();

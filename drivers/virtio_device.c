@@ -56,9 +56,12 @@ static bool is_ring_size(uint32_t size)
 static int add_static_queue(struct virtio_device *device, uint32_t queue, uint16_t limit,
 	struct virtio_slot *slots, struct virtio_ring *ring)
 {
-	const struct boot_queue *boot = &device->boot->queues[queue];
+	const struct boot_queue *boot;
 
-	if (queue >= device->boot->queue_count || !is_ring_size(boot->size))
+	if (queue >= MIN(device->boot->queue_count, BOOT_MAX_QUEUES))
+		return -LINUX_EINVAL;
+	boot = &device->boot->queues[queue];
+	if (!is_ring_size(boot->size))
 		return -LINUX_EINVAL;
 	device->doorbells[queue] = map_doorbell(boot->doorbell);
 	if (device->doorbells[queue] == NULL)
@@ -112,9 +115,7 @@ int virtio_device_add_queue(
 
 	if (slots == NULL)
 		return -LINUX_ENOMEM;
-	if (queue >= BOOT_MAX_QUEUES)
-		error = -LINUX_EINVAL;
-	else if (device->registers != NULL)
+	if (device->registers != NULL)
 		error = add_mmio_queue(device, queue, limit, slots, ring);
 	else
 		error = add_static_queue(device, queue, limit, slots, ring);
