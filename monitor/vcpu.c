@@ -32,7 +32,8 @@
 #define MSR_STAR   0xc0000081u
 #define MSR_LSTAR  0xc0000082u
 #define MSR_SFMASK 0xc0000084u
-#define SFMASK     0x700u /* TF IF DF */
+#define SFMASK     0x500u /* TF DF */
+#define SFMASK_IF  0x200u
 /* sysret: SS = base + 8, CS = base + 16 */
 #define STAR ((uint64_t)SELECTOR_KERNEL_CODE << 32 | (uint64_t)(SELECTOR_USER_DATA - 8) << 48)
 
@@ -64,10 +65,12 @@ static void set_cpuid(const struct vcpu *vcpu)
 /*
  * LSTAR: where a pagetable-based KVM takes `syscall` in ring 3, it stays in ring 3
  * and so must the entry. On other hosts it arrives there in ring 0, at code that
- * copes with both.
+ * copes with both, and with interrupts off. In ring 3 they must stay on: nothing
+ * there could turn them on again.
  */
 static void set_msrs(const struct vcpu *vcpu)
 {
+	uint64_t sfmask = vcpu->machine->needs_cpuid ? SFMASK | SFMASK_IF : SFMASK;
 	struct {
 		uint32_t count, padding; /* struct kvm_msrs with room */
 		struct kvm_msr_entry entries[3];
@@ -75,7 +78,7 @@ static void set_msrs(const struct vcpu *vcpu)
 		.count = 3,
 		.entries = {{.index = MSR_STAR, .data = STAR},
 			{.index = MSR_LSTAR, .data = vcpu->machine->kernel.note.syscall_entry},
-			{.index = MSR_SFMASK, .data = SFMASK}},
+			{.index = MSR_SFMASK, .data = sfmask}},
 	};
 
 	if (ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) != 3)
