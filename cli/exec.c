@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/child.h"
 #include "cli/command.h"
 #include "cli/pack.h"
 #include "cli/report.h"
@@ -33,17 +34,35 @@ static void pack_argument_directory(struct pack *pack, const char *argument)
 	free(directory);
 }
 
-static void pack_time_zones(struct pack *pack)
+/* $GOROOT, which go test sets from Go 1.19 on, else where the `go` in PATH lies. */
+static char *go_root(void)
 {
 	const char *root = getenv("GOROOT");
-	char *path;
+	char *go, *path;
 
-	if (root == NULL || *root != '/')
-		return;
-	path = alloc_text("%s/lib/time/zoneinfo.zip", root);
+	if (root != NULL && *root == '/')
+		return alloc_text("%s", root);
+	go = child_find("go");
+	path = go != NULL ? realpath(go, NULL) : NULL;
+	free(go);
+	for (int i = 0; i < 2 && path != NULL; i++) { /* bin/go */
+		char *slash = strrchr(path, '/');
+
+		if (slash != NULL)
+			*slash = 0;
+	}
+	return path;
+}
+
+static void pack_time_zones(struct pack *pack)
+{
+	char *root = go_root();
+	char *path = alloc_text("%s/lib/time/zoneinfo.zip", root != NULL ? root : "");
+
 	if (access(path, R_OK) == 0)
 		pack_tree(pack, path, path);
 	free(path);
+	free(root);
 }
 
 static int pack_files(const struct options *options, const char *here)

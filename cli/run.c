@@ -32,8 +32,8 @@ const char run_help[] =
 
 const char exec_help[] =
 	"usage: burrow exec [flags] PROGRAM [arguments…]\n"
-	"       go test -exec 'burrow exec' ./…\n"
-	"       go run -exec 'burrow exec' .\n"
+	"       CGO_ENABLED=0 go test -exec 'burrow exec' ./…\n"
+	"       CGO_ENABLED=0 go run -exec 'burrow exec' .\n"
 	"\n"
 	"As `burrow run`, for a program that expects the files around it: the current\n"
 	"directory is copied into the VM under the same path and is its current directory;\n"
