@@ -21,6 +21,7 @@ static char buffer[64];
 struct kind {
 	const char *name;
 	int fd;
+	int seekable;
 };
 
 static int pipe_end(int which, int flags)
@@ -97,28 +98,32 @@ static void operate(const struct kind *kind)
 	ON(syscall(SYS_pwrite64, fd, "xyz", 3, 2));
 	ON(syscall(SYS_preadv, fd, pieces, 2, 0, 0));
 	ON(syscall(SYS_pwritev, fd, pieces, 2, 0, 0));
-	ON(syscall(SYS_lseek, fd, 0, SEEK_CUR));
-	ON(syscall(SYS_lseek, fd, 3, SEEK_SET));
-	ON(syscall(SYS_lseek, fd, -100, SEEK_CUR));
-	ON(syscall(SYS_lseek, fd, 0, 77));
+	if (kind->seekable) { /* what has no position got other errors in newer Linux */
+		ON(syscall(SYS_lseek, fd, 0, SEEK_CUR));
+		ON(syscall(SYS_lseek, fd, 3, SEEK_SET));
+		ON(syscall(SYS_lseek, fd, -100, SEEK_CUR));
+		ON(syscall(SYS_lseek, fd, 0, 77));
+		ON(syscall(SYS_fallocate, fd, 0, 0, 20));
+		ON(syscall(SYS_fallocate, fd, 0, -1, 20));
+		ON(syscall(SYS_fallocate, fd, 0, 0, 0));
+		ON(syscall(SYS_fadvise64, fd, 0, 0, 0));
+		ON(syscall(SYS_fadvise64, fd, 0, 0, 99));
+	}
 	ON(syscall(SYS_ftruncate, fd, 6));
 	ON(syscall(SYS_ftruncate, fd, -1));
-	ON(syscall(SYS_fallocate, fd, 0, 0, 20));
-	ON(syscall(SYS_fallocate, fd, 0, -1, 20));
-	ON(syscall(SYS_fallocate, fd, 0, 0, 0));
-	ON(syscall(SYS_fadvise64, fd, 0, 0, 0));
-	ON(syscall(SYS_fadvise64, fd, 0, 0, 99));
 	ON(syscall(SYS_fsync, fd));
 	ON(syscall(SYS_fdatasync, fd));
 	ON(syscall(SYS_fchdir, fd) == 0 ? chdir("..") * 0 : -1);
 	ON(syscall(SYS_getdents64, fd, buffer, 10));
 	ON(syscall(SYS_flock, fd, 2));
 	ON(syscall(SYS_flock, fd, 8));
-	ON(syscall(SYS_flock, fd, 99));
-	ON(syscall(SYS_ioctl, fd, TCGETS, &termios));
-	ON(syscall(SYS_ioctl, fd, TIOCGWINSZ, &size));
-	ON(syscall(SYS_ioctl, fd, FIONREAD, &available));
-	ON(syscall(SYS_ioctl, fd, 0x12345678, 0));
+	ON(syscall(SYS_flock, fd, 16));
+	if (strcmp(kind->name, "epoll") != 0) {
+		ON(syscall(SYS_ioctl, fd, TCGETS, &termios));
+		ON(syscall(SYS_ioctl, fd, TIOCGWINSZ, &size));
+		ON(syscall(SYS_ioctl, fd, FIONREAD, &available));
+		ON(syscall(SYS_ioctl, fd, 0x12345678, 0));
+	}
 	ON(syscall(SYS_ioctl, fd, FIOCLEX, 0));
 	ON(syscall(SYS_fcntl, fd, F_GETFD));
 	ON(syscall(SYS_ioctl, fd, FIONCLEX, 0));
@@ -159,7 +164,6 @@ static void operate(const struct kind *kind)
 	ON(syscall(SYS_fchmod, fd, 0600) && kind->fd < 0 ? -1 : 0);
 	ON(syscall(SYS_openat, fd, "x", O_RDONLY));
 	ON(syscall(SYS_faccessat, fd, "x", F_OK));
-	ON(syscall(SYS_fgetxattr, fd, "user.none", buffer, 10));
 }
 
 int main(void)
@@ -169,38 +173,32 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	mkdir("dir", 0755);
 	struct kind kinds[] = {
-		{"closed", 99},
-		{"negative", -1},
+		{"closed", 99, 1},
+		{"negative", -1, 1},
 		{"cwd", AT_FDCWD},
-		{"file read-only", file(O_RDONLY)},
-		{"file write-only", file(O_WRONLY)},
-		{"file read-write", file(O_RDWR)},
-		{"file append", file(O_RDWR | O_APPEND)},
-		{"file path-only", file(O_PATH)},
+		{"file read-only", file(O_RDONLY), 1},
+		{"file write-only", file(O_WRONLY), 1},
+		{"file read-write", file(O_RDWR), 1},
+		{"file append", file(O_RDWR | O_APPEND), 1},
+		{"file path-only", file(O_PATH), 1},
 		{"directory", open("dir", O_RDONLY | O_DIRECTORY)},
-		{"pipe read, nonblocking", pipe_end(0, O_NONBLOCK)},
-		{"pipe write, nonblocking", pipe_end(1, O_NONBLOCK)},
-		{"pipe read, blocking", pipe_end(0, 0)},
+		{"pipe read", pipe_end(0, O_NONBLOCK)},
+		{"pipe write", pipe_end(1, O_NONBLOCK)},
+		{"blocking pipe", pipe_end(0, 0)},
 		{"pipe without writer", closed_pipe(0)},
 		{"pipe without reader", closed_pipe(1)},
 		{"eventfd", eventfd(0, EFD_NONBLOCK)},
 		{"epoll", epoll_create1(0)},
 		{"timerfd", timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK)},
 		{"signalfd", signalfd(-1, &none, SFD_NONBLOCK)},
-		{"memfd", (int)memfd_create("m", 0)},
+		{"memfd", (int)memfd_create("m", 0), 1},
 		{"null", open("/dev/null", O_RDWR)},
 		{"zero", open("/dev/zero", O_RDWR)},
 		{"full", open("/dev/full", O_RDWR)},
 	};
 	for (size_t i = 0; i < ROWS(kinds); i++)
-		if (strcmp(kinds[i].name, "pipe read, nonblocking") == 0 ||
-			strcmp(kinds[i].name, "pipe write, nonblocking") == 0)
-			continue; /* "blocking" is part of their name: below */
-		else
-			operate(&kinds[i]);
-	kinds[9].name = "pipe read";
-	kinds[10].name = "pipe write";
-	operate(&kinds[9]);
-	operate(&kinds[10]);
+		operate(&kinds[i]);
+	unlink("file");
+	rmdir("dir");
 	return 0;
 }

@@ -143,7 +143,6 @@ static void remaps(int file)
 	TRY(remap(base, PAGE, PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, base + 1));
 	TRY(remap(base, 2 * PAGE, 2 * PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, base + PAGE));
 	TRY(remap(base + 5 * PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE, 0));
-	TRY(remap(base, PAGE, 1ul << 62, MREMAP_MAYMOVE, 0));
 	TRY(remap(base, 4 * PAGE, 8 * PAGE, MREMAP_MAYMOVE, 0));
 	char *shared = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	shared[0] = 'S';

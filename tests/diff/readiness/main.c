@@ -51,17 +51,15 @@ static void pipes(void)
 	TRY(write(ends[1], "x", 1));
 	state("pipe with a byte, read end", ends[0]);
 	state("pipe with a byte, write end", ends[1]);
+	TRY(read(ends[0], page, 1));
 	for (int i = 0; i < 17; i++)
 		TRY(write(ends[1], page, sizeof(page)));
 	state("full pipe, write end", ends[1]);
-	TRY(write(ends[1], "x", 1));
 	TRY(read(ends[0], page, 1));
-	state("pipe with a byte of room, write end", ends[1]);
-	TRY(write(ends[1], "xy", 2));
-	TRY(write(ends[1], page, sizeof(page)));
-	TRY(read(ends[0], page, 4095));
+	TRY(read(ends[0], page, sizeof(page)));
 	state("pipe with a page of room, write end", ends[1]);
 	TRY(write(ends[1], page, sizeof(page)));
+	state("pipe without room again, write end", ends[1]);
 	int copy = dup(ends[1]);
 	close(ends[1]);
 	state("pipe with a second writer", ends[0]);
@@ -110,7 +108,6 @@ static void counters(void)
 	value = 5;
 	TRY(write(fd, &value, 8));
 	state("eventfd 5", fd);
-	TRY(write(fd, &value, 9));
 	close(fd);
 	fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
 	state("timerfd not set", fd);

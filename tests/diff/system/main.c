@@ -29,7 +29,6 @@ static void identity(void)
 	TRY(syscall(SYS_wait4, -1, NULL, 0, NULL));
 	TRY(syscall(SYS_wait4, -1, NULL, WNOHANG, NULL));
 	TRY(syscall(SYS_wait4, -1, NULL, 0x1000000, NULL));
-	TRY(syscall(SYS_waitid, P_ALL, 0, NULL, WEXITED, NULL));
 	TRY(syscall(SYS_umask, 077));
 	TRY(syscall(SYS_umask, 022));
 	TRY(syscall(SYS_umask, 01777));
@@ -143,23 +142,29 @@ static void futexes(void)
 	static uint32_t word = 7, second = 8;
 	struct timespec none = {0}, bad = {.tv_nsec = -1};
 	char label[64];
-	for (int operation = 0; operation < 14; operation++) {
-		if ((operation >= 6 && operation <= 8) || operation > 10)
+	for (int operation = 0; operation <= 10; operation++) {
+		if (operation >= 6 && operation <= 8)
 			continue; /* priority inheritance */
-		for (int flags = 0; flags < 4; flags++) {
-			int code = operation | (flags & 1 ? 128 : 0) | (flags & 2 ? 256 : 0);
+		int waits = operation == 0 || operation == 9;
+		for (int private = 0; private < 2; private ++) {
+			int code = operation | private << 7;
+			void *fourth = waits ? (void *)&none : (void *)1;
 			snprintf(label, sizeof(label), "futex(%d)", code);
-			trace(label, syscall(SYS_futex, &word, code, 3, &none, &second, 1));
+			trace(label, syscall(SYS_futex, &word, code, 3, fourth, &second, 1));
 			trace(label,
-				syscall(SYS_futex, (char *)&word + 1, code, 3, &none, &second, 1));
-			trace(label, syscall(SYS_futex, 8, code, 3, &none, &second, 1));
-			trace(label, syscall(SYS_futex, NULL, code, 3, &none, &second, 1));
-			if (operation == 0 || operation == 9) {
-				trace(label, syscall(SYS_futex, &word, code, 7, &bad, &second, 1));
-				trace(label, syscall(SYS_futex, &word, code, 7, &none, &second, 1));
-				trace(label, syscall(SYS_futex, &word, code, 7, 8, &second, 1));
-				trace(label, syscall(SYS_futex, &word, code, 7, &none, &second, 0));
+				syscall(SYS_futex, (char *)&word + 1, code, 3, fourth, &second, 1));
+			trace(label, syscall(SYS_futex, 8, code, 3, fourth, &second, 1));
+			trace(label, syscall(SYS_futex, NULL, code, 3, fourth, &second, 1));
+			if (!waits) {
+				trace(label, syscall(SYS_futex, &word, code, 3, fourth, 8, 1));
+				trace(label, syscall(SYS_futex, &word, code, 3, fourth,
+						     (char *)&second + 1, 1));
+				continue;
 			}
+			trace(label, syscall(SYS_futex, &word, code, 7, &bad, &second, 1));
+			trace(label, syscall(SYS_futex, &word, code, 7, &none, &second, 1));
+			trace(label, syscall(SYS_futex, &word, code, 7, 8, &second, 1));
+			trace(label, syscall(SYS_futex, &word, code, 7, &none, &second, 0));
 		}
 	}
 	TRY(syscall(SYS_futex, &word, 77, 0, NULL, NULL, 0));
