@@ -203,6 +203,7 @@ static int find_parent(struct unpacking *unpacking, const char *path, const char
 {
 	const char *slash = strrchr(path, '/');
 	size_t bytes = slash ? (size_t)(slash - path) + 1 : 0;
+	int error;
 
 	if (unpacking->parent && bytes == unpacking->parent_bytes &&
 		memcmp(path, unpacking->parent_path, bytes) == 0 && path[bytes]) {
@@ -214,7 +215,10 @@ static int find_parent(struct unpacking *unpacking, const char *path, const char
 	unpacking->parent = NULL;
 	unpacking->parent_path = path;
 	unpacking->parent_bytes = bytes;
-	return tree_fill_parent(path, &unpacking->parent, name);
+	error = tree_fill_parent(path, &unpacking->parent, name);
+	if (error)
+		unpacking->parent = NULL;
+	return error;
 }
 
 static int unpack_member(struct unpacking *unpacking, const struct member *member)

@@ -11,11 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "arch/host/fake_memory.h"
-#include "arch/host/fake_threads.h"
+#include "arch/host/fake_tree.h"
 #include "kernel/fs/tree_fill.h"
-#include "kernel/mm/heap.h"
-#include "kernel/mm/page_alloc.h"
 #include "kernel/syscall/prototypes.h"
 #include "lib/test.h"
 
@@ -546,15 +543,7 @@ static void one_step(void)
 
 static void start(void)
 {
-	struct vnode *root;
-
-	fake_threads_reset();
-	fake_memory_start(0x200000, 512ull << 20, true);
-	fd_table_init();
-	CHECK_EQUAL(memfs_init(), 0);
-	root = memfs_new_directory(&memfs_root, 0755);
-	CHECK_EQUAL(tree_init(root), 0);
-	vnode_release(root);
+	fake_tree_start(512ull << 20);
 	CHECK_EQUAL(sys_mkdir(text("/w"), 0755), 0);
 	CHECK_EQUAL(sys_chdir(text("/w")), 0);
 	CHECK(mkdtemp(scratch) != NULL);
@@ -589,16 +578,7 @@ static void remove_below(int directory)
 
 static void finish(void)
 {
-	struct page_counts counts;
-
-	fd_close_range(0, UINT32_MAX, false);
-	tree_teardown();
-	memfs_teardown();
-	fd_table_init();
-	file_pool_trim();
-	page_alloc_counts(&counts);
-	CHECK_EQUAL(counts.free_pages, counts.total_pages);
-	CHECK_EQUAL(heap_live_count(), 0);
+	fake_tree_finish();
 	CHECK_EQUAL(chdir("/"), 0);
 	remove_below(their_root);
 	rmdir(scratch);

@@ -1,5 +1,5 @@
 # All of the room: one file an idea, so that subjects never meet in this list.
-KERNEL_SOURCES += $(filter-out %_test.c,$(sort $(wildcard kernel/fs/*.c)))
+KERNEL_SOURCES += $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/fs/*.c)))
 
 FS_SOURCES := kernel/fs/attributes.c kernel/fs/cpio.c kernel/fs/directory.c kernel/fs/fd_table.c \
 	kernel/fs/file.c kernel/fs/file_lock.c kernel/fs/inotify.c kernel/fs/memfs.c \
@@ -8,10 +8,18 @@ FS_SOURCES := kernel/fs/attributes.c kernel/fs/cpio.c kernel/fs/directory.c kern
 FS_PEERS := kernel/mm/page_alloc.c kernel/mm/uaccess.c kernel/mm/uio.c kernel/sched/mutex.c \
 	kernel/sched/wait.c lib/format.c arch/host/fake_fs_peers.c arch/host/fake_heap.c \
 	arch/host/fake_log.c arch/host/fake_memory.c arch/host/fake_panic.c \
-	arch/host/fake_relax.c arch/host/fake_threads.c arch/host/fake_user_access.c
+	arch/host/fake_relax.c arch/host/fake_threads.c arch/host/fake_tree.c \
+	arch/host/fake_user_access.c
 FS_CALLS := kernel/syscall/file_attributes.c kernel/syscall/file_control.c \
 	kernel/syscall/file_io.c kernel/syscall/file_names.c kernel/syscall/file_open.c \
 	kernel/syscall/file_space.c kernel/syscall/file_xattr.c kernel/syscall/user_path.c
 
 UNIT_TESTS += kernel/fs/differential_test
 kernel/fs/differential_test_SOURCES := $(FS_SOURCES) $(FS_CALLS) $(FS_PEERS)
+
+UNIT_TESTS += kernel/fs/fd_table_test kernel/fs/path_test
+kernel/fs/fd_table_test_SOURCES := $(FS_SOURCES) $(FS_PEERS)
+kernel/fs/path_test_SOURCES := $(FS_SOURCES) $(FS_PEERS)
+
+FUZZERS += kernel/fs/cpio_fuzz
+kernel/fs/cpio_fuzz_SOURCES := $(FS_SOURCES) $(FS_PEERS)

@@ -113,7 +113,7 @@ static int insert_page(struct memory_file *memory, uint64_t index, struct phys p
 
 static uint64_t find_page(struct memory_file *memory, uint64_t index, bool will_be_used)
 {
-	uint64_t slot;
+	uint64_t slot = 0;
 
 	spin_lock(&memory->cache.lock);
 	slot = page_cache_find_locked(&memory->cache, index);
@@ -157,7 +157,7 @@ static long write_fresh_page(struct memory_file *memory, struct uio *uio, uint64
 {
 	size_t before = uio->bytes_left, moved;
 	struct phys page;
-	uint64_t slot;
+	uint64_t slot = 0;
 	uint8_t *data;
 	int error;
 
@@ -380,7 +380,7 @@ static int reserve(struct memory_file *memory, uint64_t offset, uint64_t bytes, 
 {
 	uint64_t first = offset >> PAGE_SHIFT,
 		 end = ALIGN_UP(offset + bytes, PAGE_BYTES) >> PAGE_SHIFT;
-	uint64_t slot;
+	uint64_t slot = 0;
 	int error = 0;
 
 	if (!keep_size && offset + bytes > memory->vnode.size &&

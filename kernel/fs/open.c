@@ -164,7 +164,7 @@ static int open_temporary(int directory_fd, const char *path, uint32_t path_flag
 {
 	struct resolved where;
 	struct path_entry *entry = NULL;
-	struct vnode *vnode;
+	struct vnode *vnode = NULL;
 	char name[24];
 	int error = path_resolve(directory_fd, path, path_flags, resolve, &where);
 

@@ -53,10 +53,9 @@ static void describe_area(struct text_buffer *text, const struct vm_area_info *a
 	uint64_t inode = 0;
 	size_t start = text->length, width;
 
-	path[0] = 0;
-	if (area->source && area->source->ops->describe)
-		area->source->ops->describe(area->source, path, LINUX_PATH_MAX, &inode);
-	else if (area->name)
+	if (!vm_area_describe(area->start, path, LINUX_PATH_MAX, &inode))
+		return; /* unmapped meanwhile */
+	if (!path[0] && area->name)
 		format_text(path, LINUX_PATH_MAX, "%s", area->name);
 	text_append(text, "%llx-%llx %c%c%c%c %08llx %02x:%02x %llu ", (ull)area->start,
 		(ull)area->end, area->protection & PAGE_READ ? 'r' : '-',

@@ -115,6 +115,7 @@ long proc_write_status(char *buffer, size_t capacity, void *argument)
 	struct credentials who = credentials_get();
 	struct snapshot thread;
 	uint32_t cpus = platform_cpu_count();
+	char others[12] = "";
 	int error = take(argument, &thread);
 
 	if (error)
@@ -129,15 +130,17 @@ long proc_write_status(char *buffer, size_t capacity, void *argument)
 	credentials_change(write_groups, &text);
 	text_append(&text, "\nNStgid:\t1\nNSpid:\t%d\nNSpgid:\t1\nNSsid:\t1\n", thread.tid);
 	write_memory(&text);
+	if (cpus > 1)
+		format_text(others, sizeof(others), "-%u", cpus - 1);
 	text_append(&text,
 		"Threads:\t%u\nSigQ:\t0/"
 		"32768\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n"
 		"CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nSeccomp:\t0\n"
-		"Cpus_allowed:\t%llx\nCpus_allowed_list:\t0-%u\n"
+		"Cpus_allowed:\t%llx\nCpus_allowed_list:\t0%s\n"
 		"voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
 		thread_count(), (ull)thread.pending, (ull)0, (ull)thread.blocked,
 		(ull)who.inheritable, (ull)who.permitted, (ull)who.effective,
-		cpus >= 64 ? ~0ull : (1ull << cpus) - 1, cpus - 1, (ull)thread.voluntary,
+		cpus >= 64 ? ~0ull : (1ull << cpus) - 1, others, (ull)thread.voluntary,
 		(ull)thread.involuntary);
 	return (long)text.length;
 }

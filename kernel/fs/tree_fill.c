@@ -81,8 +81,10 @@ static int enter(struct path_entry **parent, const char *name, size_t length)
 				  : path_resolve(LINUX_AT_FDCWD, path, PATH_FOLLOW, 0, &where);
 		if (error)
 			return error;
-		child = path_entry_acquire(where.entry);
+		child = where.entry ? path_entry_acquire(where.entry) : NULL;
 		resolved_release(&where);
+		if (!child)
+			return -LINUX_ENOTDIR;
 	}
 	if (!error && !is_directory(child->vnode)) {
 		path_entry_release(child);

@@ -11,16 +11,19 @@ static const struct {
 	uint32_t permissions;
 } directories[] = {
 	{"/etc", 0755},
-	{"/tmp", 01777},
-	{"/var", 0755},
-	{"/var/tmp", 01777},
-	{"/run", 0755},
-	{"/root", 0700},
 	{"/home", 0755},
-	{"/usr", 0755},
+	{"/mnt", 0755},
+	{"/opt", 0755},
+	{"/root", 0700},
+	{"/run", 0755},
+	{"/tmp", 01777},
+	{"/usr/bin", 0755},
+	{"/usr/lib", 0755},
+	{"/usr/local/bin", 0755},
 	{"/usr/share", 0755},
 	{"/var/lib", 0755},
-	{"/mnt", 0755},
+	{"/var/log", 0755},
+	{"/var/tmp", 01777},
 };
 
 static int make_directories(void)
@@ -32,7 +35,7 @@ static int make_directories(void)
 		if (error)
 			return error;
 	}
-	return 0;
+	return tree_fill_put("/bin", memfs_new_link(&memfs_root, "usr/bin"));
 }
 
 int vfs_init(void)

@@ -61,7 +61,7 @@ static long set(enum target_kind kind, uint64_t target, uint64_t name_address, u
 	uint64_t bytes, uint64_t flags)
 {
 	char name[XATTR_NAME_MAX + 1];
-	struct vnode *vnode;
+	struct vnode *vnode = NULL;
 	void *copy = NULL;
 	int error;
 
@@ -107,7 +107,7 @@ static long get(enum target_kind kind, uint64_t target, uint64_t name_address, u
 	uint64_t capacity)
 {
 	char name[XATTR_NAME_MAX + 1];
-	struct vnode *vnode;
+	struct vnode *vnode = NULL;
 	long result = get_name(name, name_address);
 
 	if (result == 0)
@@ -121,7 +121,7 @@ static long get(enum target_kind kind, uint64_t target, uint64_t name_address, u
 
 static long list(enum target_kind kind, uint64_t target, uint64_t address, uint64_t capacity)
 {
-	struct vnode *vnode;
+	struct vnode *vnode = NULL;
 	long result = find_target(kind, target, &vnode);
 
 	if (result < 0)
@@ -134,7 +134,7 @@ static long list(enum target_kind kind, uint64_t target, uint64_t address, uint6
 static long remove(enum target_kind kind, uint64_t target, uint64_t name_address)
 {
 	char name[XATTR_NAME_MAX + 1];
-	struct vnode *vnode;
+	struct vnode *vnode = NULL;
 	long result = get_name(name, name_address);
 
 	if (result == 0)
