@@ -13,7 +13,28 @@
 static uint64_t fast_limit = SYSCALL_TABLE_SIZE;
 
 static uint32_t unimplemented_counts[SYSCALL_TABLE_SIZE];
-static uint32_t beyond_table_count;
+
+/* Numbers beyond the table that were called: the first few different ones. */
+static struct {
+	uint32_t number; /* 0: unused */
+	uint32_t count;
+} beyond_table[8];
+static uint32_t beyond_table_others;
+
+static void count_beyond_table(uint32_t number)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(beyond_table); i++) {
+		uint32_t unused = 0;
+
+		if (__atomic_compare_exchange_n(&beyond_table[i].number, &unused, number, false,
+			    __ATOMIC_RELAXED, __ATOMIC_RELAXED) ||
+			unused == number) {
+			__atomic_fetch_add(&beyond_table[i].count, 1, __ATOMIC_RELAXED);
+			return;
+		}
+	}
+	__atomic_fetch_add(&beyond_table_others, 1, __ATOMIC_RELAXED);
+}
 
 long syscall_unimplemented(void)
 {
@@ -23,7 +44,7 @@ long syscall_unimplemented(void)
 	if (number < SYSCALL_TABLE_SIZE)
 		__atomic_fetch_add(&unimplemented_counts[number], 1, __ATOMIC_RELAXED);
 	else
-		__atomic_fetch_add(&beyond_table_count, 1, __ATOMIC_RELAXED);
+		count_beyond_table((uint32_t)number);
 	return -LINUX_ENOSYS;
 }
 
@@ -73,16 +94,20 @@ void syscall_trace_enable(void)
 	WRITE_ONCE(fast_limit, 0);
 }
 
+static void report(uint32_t number, uint32_t count)
+{
+	if (count != 0)
+		log_notice("system call %u is not implemented (called %u times)", number, count);
+}
+
 void syscall_report_unimplemented(void)
 {
-	for (unsigned number = 0; number < SYSCALL_TABLE_SIZE; number++) {
-		uint32_t count = READ_ONCE(unimplemented_counts[number]);
+	uint32_t others = READ_ONCE(beyond_table_others);
 
-		if (count != 0)
-			log_notice("system call %u is not implemented (called %u times)", number,
-				count);
-	}
-	if (READ_ONCE(beyond_table_count) != 0)
-		log_notice(
-			"unknown system calls were called %u times", READ_ONCE(beyond_table_count));
+	for (uint32_t number = 0; number < SYSCALL_TABLE_SIZE; number++)
+		report(number, READ_ONCE(unimplemented_counts[number]));
+	for (size_t i = 0; i < ARRAY_SIZE(beyond_table); i++)
+		report(READ_ONCE(beyond_table[i].number), READ_ONCE(beyond_table[i].count));
+	if (others != 0)
+		log_notice("other unknown system calls were called %u times", others);
 }

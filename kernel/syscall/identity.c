@@ -398,21 +398,24 @@ static int read_capability_header(
 {
 	const uint32_t preferred = CAPABILITY_VERSION_3;
 
-	if (user_copy_in(header, address, sizeof(*header)) != 0)
+	if (user_copy_in(&header->version, address, sizeof(header->version)) != 0)
 		return -LINUX_EFAULT;
 	switch (header->version) {
 	case CAPABILITY_VERSION_1:
 		*parts = 1;
-		return 0;
+		break;
 	case CAPABILITY_VERSION_2:
 	case CAPABILITY_VERSION_3:
 		*parts = 2;
-		return 0;
+		break;
 	default:
 		if (user_copy_out(address, &preferred, sizeof(preferred)) != 0)
 			return -LINUX_EFAULT;
 		return -LINUX_EINVAL;
 	}
+	if (user_copy_in(&header->pid, address + sizeof(header->version), sizeof(header->pid)) != 0)
+		return -LINUX_EFAULT;
+	return 0;
 }
 
 long sys_capget(uint64_t header_address, uint64_t data_address)

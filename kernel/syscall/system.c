@@ -33,8 +33,7 @@ long sys_uname(uint64_t address)
 	return user_copy_out(address, &copy, sizeof(copy)) != 0 ? -LINUX_EFAULT : 0;
 }
 
-static long set_name(
-	int (*set)(const char *text, size_t bytes), uint64_t address, uint64_t length)
+static long set_name(int (*set)(const char *text, size_t bytes), uint64_t address, uint64_t length)
 {
 	char copy[SYSTEM_NAME_BYTES] = {0};
 
@@ -181,14 +180,16 @@ long sys_getrandom(uint64_t address, uint64_t bytes, uint64_t flags_argument)
 		return -LINUX_EINVAL;
 	bytes = MIN(bytes, MAX_BYTES);
 	while (done < bytes) {
-		size_t part = MIN(bytes - done, (uint64_t)sizeof(chunk));
+		/* Not across pages: what lies before a bad one is filled. */
+		uint64_t to_page_end = PAGE_BYTES - (address + done) % PAGE_BYTES;
+		size_t part = MIN(MIN(bytes - done, to_page_end), (uint64_t)sizeof(chunk));
 
 		random_bytes(chunk, part);
 		if (user_copy_out(address + done, chunk, part) != 0)
 			break;
 		done += part;
 		/* As Linux: long requests give way, between pages. */
-		if (done % PAGE_BYTES == 0) {
+		if ((address + done) % PAGE_BYTES == 0) {
 			if (thread_is_interrupted(thread_current()))
 				break;
 			sched_preempt_if_needed();
