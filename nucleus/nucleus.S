@@ -31,6 +31,8 @@ nucleus_gate:
 	dec %eax
 	jz halt
 	dec %eax
+	jz enable_interrupts
+	dec %eax
 	jz write_msr
 	iretq
 
@@ -47,6 +49,10 @@ flush_page:
 	invlpg (%rdi)
 	iretq
 
+enable_interrupts:
+	orl $0x200, 16(%rsp)
+	iretq
+
 write_msr:
 	mov %edi, %ecx
 	mov %esi, %eax
@@ -58,7 +64,7 @@ write_msr:
 /* Waits for an interrupt, unless one was noted on the way here. Its vector is noted;
  * the handler, in ring 0 too, returns from here for us. */
 halt:
-	cmpb $0, %gs:CPU_PENDING
+	cmpw $0, %gs:CPU_PENDING
 	jne 1f
 	lidt %gs:CPU_IDT_IDLE
 	sti
@@ -69,7 +75,7 @@ halt:
 1:	iretq
 
 .macro IDLE vector
-	movb $\vector, %gs:CPU_PENDING
+	orw $(1 << (\vector - VECTOR_FIRST)), %gs:CPU_PENDING
 	lidt %gs:CPU_IDT_RUN
 	mov %gs:CPU_NUCLEUS_FRAME, %rsp
 	iretq
@@ -80,12 +86,10 @@ halt:
 	.balign 32
 nucleus_idle_entries:
 	.set vector, VECTOR_FIRST
-	.rept VECTOR_COUNT - VECTOR_FIRST - 1
+	.rept VECTOR_COUNT - VECTOR_FIRST
 	IDLE vector
 	.set vector, vector + 1
 	.endr
-	/* The spurious vector has no EOI: not noted, the halt goes on to its end. */
-	iretq
 
 /*
  * The program's int3: its frame (rip cs rflags rsp ss) moves to the ring-3 fault

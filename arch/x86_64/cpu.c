@@ -13,7 +13,7 @@ struct cpu_tables cpu_tables[BOOT_MAX_CPUS];
 extern const char fault_0[], fault_1[], fault_2[], fault_3[], fault_4[], fault_5[], fault_6[],
 	fault_7[], fault_8[], fault_9[], fault_10[], fault_11[], fault_12[], fault_13[], fault_14[],
 	fault_16[], fault_17[], fault_18[], fault_19[], fault_20[], fault_21[];
-extern const char interrupt_entries[], spurious_entry[];
+extern const char interrupt_entries[];
 extern const char nucleus_gate[], nucleus_idle_entries[];
 
 static const char *const fault_entries[] = {fault_0, fault_1, fault_2, fault_3, fault_4, fault_5,
@@ -43,10 +43,8 @@ static void init_run_gates(struct gate *idt)
 	/* int3 is the way into the nucleus; it reflects the program's own to fault_3. */
 	idt[3] = make_gate(nucleus_gate, SELECTOR_KERNEL_CODE, 0, GATE_INTERRUPT);
 	for (unsigned v = VECTOR_FIRST; v < VECTOR_COUNT; v++) {
-		const char *entry = interrupt_entries + (v - VECTOR_FIRST) * 16;
-		if (v == VECTOR_SPURIOUS)
-			entry = spurious_entry;
-		idt[v] = make_gate(entry, SELECTOR_USER_CODE, IST_INTERRUPT, GATE_TRAP);
+		const char *entry = interrupt_entries + (v - VECTOR_FIRST) * 32;
+		idt[v] = make_gate(entry, SELECTOR_USER_CODE, IST_INTERRUPT, GATE_INTERRUPT);
 	}
 }
 

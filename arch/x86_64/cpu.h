@@ -10,8 +10,9 @@
 
 #define CPU_SELF            0
 #define CPU_IN_KERNEL       8
-#define CPU_PENDING         9
-#define CPU_FLUSH_REQUESTED 10
+#define CPU_FLUSH_REQUESTED 9
+#define CPU_PENDING         12 /* 32 bits: vectors, then CPU_INTERRUPTS_OFF */
+#define CPU_INTERRUPTS_OFF  14
 #define CPU_STACK_TOP       16
 #define CPU_SCRATCH         24
 #define CPU_THREAD          32
@@ -33,7 +34,7 @@
 #define FRAME_RIP    136
 #define FRAME_RSP    160
 
-/* All interrupts share one priority class: they cannot nest before their EOI. */
+/* One bit each in struct arch_cpu.pending. */
 #define VECTOR_FIRST    0x50
 #define VECTOR_DEVICES  12
 #define VECTOR_KICK     0x5c
@@ -47,7 +48,8 @@
 #define NUCLEUS_FLUSH_ALL          1
 #define NUCLEUS_FLUSH_PAGE         2
 #define NUCLEUS_HALT               3
-#define NUCLEUS_WRITE_MSR          4
+#define NUCLEUS_ENABLE_INTERRUPTS  4
+#define NUCLEUS_WRITE_MSR          5
 
 #ifndef __ASSEMBLER__
 
@@ -65,10 +67,11 @@ struct descriptor_pointer {
 struct arch_cpu {
 	struct arch_cpu *self;
 	uint8_t in_kernel;       /* interrupts are only noted in `pending` */
-	uint8_t pending;         /* vector that was noted and has had no EOI yet; 0 none */
 	uint8_t flush_requested; /* another vcpu waits for this one to flush its TLB */
 	uint8_t halted;          /* flushes by itself before it runs the program again */
-	uint32_t index;
+	uint8_t reserved;
+	uint16_t pending;        /* vectors noted (bit 0: VECTOR_FIRST) that have had no EOI yet */
+	uint16_t interrupts_off; /* an interrupt has turned them off: only ring 0 turns them on */
 	uint64_t stack_top;      /* of the current thread's kernel stack */
 	uint64_t scratch;        /* the program's rsp while entry code switches stacks */
 	struct thread *thread;
@@ -76,6 +79,7 @@ struct arch_cpu {
 	struct descriptor_pointer idt_run ALIGNED(8);
 	struct descriptor_pointer idt_idle ALIGNED(8);
 	uint64_t fault_stack; /* end of the stack that faults arrive on */
+	uint32_t index;
 	uint64_t flush_wanted; /* counts flushes others asked for, and those that were done */
 	uint64_t flush_done;
 	bool vectors_dirty; /* registers hold what a thread with live state left */
@@ -83,6 +87,8 @@ struct arch_cpu {
 
 _Static_assert(offsetof(struct arch_cpu, in_kernel) == CPU_IN_KERNEL, "entry.S");
 _Static_assert(offsetof(struct arch_cpu, pending) == CPU_PENDING, "entry.S");
+_Static_assert(offsetof(struct arch_cpu, interrupts_off) == CPU_INTERRUPTS_OFF, "entry.S");
+_Static_assert(VECTOR_COUNT - VECTOR_FIRST == 16, "pending has a bit for each");
 _Static_assert(offsetof(struct arch_cpu, flush_requested) == CPU_FLUSH_REQUESTED, "entry.S");
 _Static_assert(offsetof(struct arch_cpu, stack_top) == CPU_STACK_TOP, "entry.S");
 _Static_assert(offsetof(struct arch_cpu, scratch) == CPU_SCRATCH, "entry.S");

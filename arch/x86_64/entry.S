@@ -2,12 +2,15 @@
  * Every way into the kernel and out of it, in ring 3.
  *
  * Theory of operation. The program and the kernel share ring 3 and an address
- * space; what makes code "kernel" is the byte %gs:CPU_IN_KERNEL. Nothing masks
- * interrupts in hardware (cli does not work in ring 3, and trap gates leave the
- * flag alone), so interrupt entries look at that byte: if it is set they only note
- * their vector in %gs:CPU_PENDING and return. No EOI has been sent then, and all
- * vectors are of one priority class, so no second interrupt arrives meanwhile.
- * The kernel takes the noted interrupt before it returns to the program.
+ * space; what makes code "kernel" is the byte %gs:CPU_IN_KERNEL.
+ *
+ * Ring 3 can neither mask nor unmask interrupts: cli and sti fault, popf and iretq
+ * leave the flag alone. But an interrupt gate clears it, and it stays clear until
+ * the nucleus sets it again. So the first interrupt of a stay in the kernel turns
+ * interrupts off (CPU_INTERRUPTS_OFF remembers that), and the return to the program
+ * asks the nucleus to turn them on. If the interrupted code was the kernel, the
+ * vector is only noted in CPU_PENDING; the kernel takes it before it returns to the
+ * program. Faults use trap gates, which leave the flag alone.
  *
  * Each entry builds a struct trap_frame at the top of the thread's kernel stack.
  * Faults and interrupts arrive on small per-vcpu stacks (IST) and move their frame
@@ -185,7 +188,7 @@ return_retry:
 	xor %ebp, %ebp
 	call trap_return
 return_window:
-	cmpb $0, %gs:CPU_PENDING
+	cmpl $0, %gs:CPU_PENDING
 	jne return_retry
 	POP_REGISTERS
 	add $16, %rsp
@@ -262,15 +265,17 @@ fault_common:
 
 /* ---- interrupts ----------------------------------------------------------- */
 
+/* Interrupts are off from here on. */
 .macro INTERRUPT vector
 	push $0
 	push $\vector
+	orw $(1 << (\vector - VECTOR_FIRST)), %gs:CPU_PENDING
 	jmp interrupt_common
-	.balign 16
+	.balign 32
 .endm
 
 	.globl interrupt_entries
-	.balign 16
+	.balign 32
 interrupt_entries:
 	.set vector, VECTOR_FIRST
 	.rept VECTOR_COUNT - VECTOR_FIRST
@@ -280,6 +285,7 @@ interrupt_entries:
 
 interrupt_common:
 	push %rax
+	movb $1, %gs:CPU_INTERRUPTS_OFF
 	mov 24(%rsp), %rax	/* interrupted rip */
 	cmpb $0, %gs:CPU_IN_KERNEL
 	jne interrupt_noted
@@ -299,9 +305,6 @@ interrupt_common:
 	mov $(FRAME_BYTES / 8), %ecx
 	rep movsq
 	mov %rdx, %rsp
-	mov FRAME_VECTOR(%rsp), %edi
-	xor %ebp, %ebp
-	call trap_interrupt
 	jmp return_retry
 
 interrupt_noted:
@@ -315,15 +318,9 @@ interrupt_noted:
 	sub $FRAME_BYTES, %rax
 	mov %rax, 48(%rsp)
 	movb $1, %gs:CPU_IN_KERNEL
-1:	mov 8(%rsp), %al
-	mov %al, %gs:CPU_PENDING
-	movq $SELECTOR_USER_DATA, 56(%rsp) /* see RELOAD_SS: it may not have run yet */
+1:	movq $SELECTOR_USER_DATA, 56(%rsp) /* see RELOAD_SS: it may not have run yet */
 	pop %rax
 	add $16, %rsp
-	iretq
-
-	.globl spurious_entry
-spurious_entry:
 	iretq
 
 	.globl entry_text_end
@@ -337,7 +334,7 @@ entry_text_end:
 	.globl call_tail
 call_tail:
 	movb $0, %gs:CPU_IN_KERNEL
-	cmpb $0, %gs:CPU_PENDING
+	cmpl $0, %gs:CPU_PENDING
 	jne call_pending
 	ret
 

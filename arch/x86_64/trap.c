@@ -36,8 +36,10 @@ int trap_attach(uint32_t vector, platform_interrupt_fn handler, void *argument)
 	return 0;
 }
 
-void trap_interrupt(uint64_t vector)
+static void take_interrupt(uint32_t vector)
 {
+	if (vector == VECTOR_SPURIOUS)
+		return; /* has no EOI (SDM volume 3, 11.9) */
 	lapic_end_interrupt();
 	if (vector == VECTOR_TIMER) {
 		lapic_timer_fired();
@@ -61,15 +63,24 @@ bool arch_interrupt_pending(void)
 void arch_take_interrupts(void)
 {
 	struct arch_cpu *cpu = arch_cpu();
+	uint32_t vectors;
 
-	for (;;) {
-		uint8_t vector = __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_ACQ_REL);
-		if (vector == 0)
-			break;
-		trap_interrupt(vector);
+	while ((vectors = __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_ACQ_REL)) != 0) {
+		for (; vectors != 0; vectors &= vectors - 1)
+			take_interrupt(VECTOR_FIRST + (uint32_t)__builtin_ctz(vectors));
 	}
 	if (READ_ONCE(cpu->flush_requested))
 		arch_flush_requested();
+}
+
+static void enable_interrupts(void)
+{
+	struct arch_cpu *cpu = arch_cpu();
+
+	if (!cpu->interrupts_off)
+		return;
+	cpu->interrupts_off = 0;
+	nucleus_call(NUCLEUS_ENABLE_INTERRUPTS, 0, 0);
 }
 
 /* Must come before anything that could fault. */
@@ -111,7 +122,8 @@ static bool wants_attention(void)
 	struct arch_cpu *cpu = arch_cpu();
 
 	return cpu->thread->signal.interrupted || cpu->thread->need_resched
-		|| READ_ONCE(cpu->flush_requested) || READ_ONCE(cpu->pending) != 0;
+		|| READ_ONCE(cpu->flush_requested) || READ_ONCE(cpu->pending) != 0
+		|| READ_ONCE(cpu->interrupts_off) != 0;
 }
 
 bool trap_system_call(struct trap_frame *frame)
@@ -125,5 +137,6 @@ void trap_return(struct trap_frame *frame)
 	do {
 		arch_take_interrupts();
 		kernel_on_return(frame);
+		enable_interrupts();
 	} while (arch_interrupt_pending() || READ_ONCE(arch_cpu()->flush_requested));
 }

@@ -7,8 +7,6 @@
 #include "arch/x86_64/trap_frame.h"
 #include "kernel/platform.h"
 
-/* Handles one interrupt of this vcpu, with its EOI. */
-void trap_interrupt(uint64_t vector);
 /* A fault of the program or of a user copy in the kernel. May sleep. */
 void trap_fault(struct trap_frame *frame);
 /* A system call; true if the frame must be restored whole (return_retry). */
