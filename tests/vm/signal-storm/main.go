@@ -59,10 +59,10 @@ func main() {
 			time.Sleep(50 * time.Microsecond)
 		}
 	}
-	for i := 0; i < 500 && atomic.LoadInt64(&seen) < int64(total/100); i++ {
+	for i := 0; i < 500 && atomic.LoadInt64(&seen) < int64(total/200); i++ {
 		time.Sleep(10 * time.Millisecond)
 	}
 	atomic.StoreInt64(&stop, 1)
-	check.That(atomic.LoadInt64(&seen) >= int64(total/100), "only %d signals of %d arrived", seen, total/2)
+	check.That(atomic.LoadInt64(&seen) >= int64(total/200), "only %d signals of %d arrived", seen, total/2)
 	check.OK()
 }
