@@ -4,7 +4,6 @@
  * One function a subject; each adds findings to the list, which is then printed as
  * text or JSON.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdio.h>
@@ -288,7 +287,6 @@ int doctor_main(int argc, char **argv)
 		print_json(diagnosis, flags_json_descriptor(json_text_given, 1));
 	else
 		print_text(diagnosis);
-	if (fflush(stdout) != 0)
-		report_fail(STATUS_TOOL_FAILED, "stdout: %s", strerror(errno));
+	report_finish_output();
 	return can_run(diagnosis) ? 0 : 1;
 }

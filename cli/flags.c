@@ -77,7 +77,7 @@ static int take_flag(const struct flag *flags, char **argv, const char *help)
 
 	if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
 		fputs(help, stdout);
-		exit(fflush(stdout) == 0 ? 0 : STATUS_TOOL_FAILED);
+		exit(report_finish_output());
 	}
 	if (flag == NULL)
 		fail_unknown(flags, alloc_text("%.*s", (int)length, argv[0]));

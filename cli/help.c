@@ -13,11 +13,6 @@ const char version_help[] = "usage: burrow version\n\n"
 const char help_help[] = "usage: burrow help [COMMAND]\n\n"
 			 "Lists the commands, or explains one of them.\n";
 
-static int finish(void)
-{
-	return fflush(stdout) == 0 ? 0 : STATUS_TOOL_FAILED;
-}
-
 static bool wants_help(int argc, char **argv)
 {
 	return argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0);
@@ -31,7 +26,7 @@ int version_main(int argc, char **argv)
 		report_fail(STATUS_TOOL_FAILED, "%s: this command takes nothing", argv[0]);
 	else
 		puts("burrow " VERSION);
-	return finish();
+	return report_finish_output();
 }
 
 static int list_commands(void)
@@ -42,7 +37,7 @@ static int list_commands(void)
 	for (const struct command *command = commands; command->name != NULL; command++)
 		printf("  %-9s %s\n", command->name, command->summary);
 	puts("\n`burrow COMMAND --help` explains a command; so does burrow-COMMAND(1).");
-	return finish();
+	return report_finish_output();
 }
 
 int help_main(int argc, char **argv)
@@ -51,12 +46,12 @@ int help_main(int argc, char **argv)
 		return list_commands();
 	if (wants_help(argc, argv)) {
 		fputs(help_help, stdout);
-		return finish();
+		return report_finish_output();
 	}
 	for (const struct command *command = commands; command->name != NULL; command++) {
 		if (strcmp(command->name, argv[0]) == 0) {
 			fputs(command->help, stdout);
-			return finish();
+			return report_finish_output();
 		}
 	}
 	report_fail(STATUS_TOOL_FAILED, "%s: no such command; `burrow help` lists them", argv[0]);

@@ -76,3 +76,10 @@ void report_fail(int status, const char *format, ...)
 	free(text);
 	exit(status);
 }
+
+int report_finish_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	report_fail(STATUS_TOOL_FAILED, "cannot write to stdout");
+}

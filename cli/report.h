@@ -25,4 +25,8 @@ void report_set_json(int fd);
 void report_note(const char *format, ...) PRINTF_LIKE(1, 2);
 _Noreturn void report_fail(int status, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* At the end of a command that prints on stdout: 0, or a failure when that did not
+ * take it all. */
+int report_finish_output(void);
+
 #endif
