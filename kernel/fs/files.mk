@@ -23,3 +23,26 @@ kernel/fs/path_test_SOURCES := $(FS_SOURCES) $(FS_PEERS)
 
 FUZZERS += kernel/fs/cpio_fuzz
 kernel/fs/cpio_fuzz_SOURCES := $(FS_SOURCES) $(FS_PEERS)
+# What the kinds of file that make events are tested with.
+EVENT_PEERS := kernel/mm/uaccess.c kernel/mm/uio.c arch/host/fake_files.c \
+	arch/host/fake_panic.c arch/host/fake_user_access.c
+
+UNIT_TESTS += kernel/fs/pipe_test
+kernel/fs/pipe_test_SOURCES := kernel/fs/pipe.c kernel/fs/pipe_buffer.c kernel/fs/splice.c \
+	kernel/fs/stream.c kernel/sched/mutex.c kernel/sched/wait.c arch/host/fake_heap.c \
+	arch/host/fake_relax.c arch/host/fake_threads.c $(EVENT_PEERS)
+
+UNIT_TESTS += kernel/fs/epoll_test
+kernel/fs/epoll_test_SOURCES := kernel/fs/epoll.c kernel/fs/eventfd.c kernel/fs/poll.c \
+	kernel/sched/mutex.c kernel/sched/wait.c arch/host/fake_heap.c arch/host/fake_relax.c \
+	arch/host/fake_threads.c $(EVENT_PEERS)
+
+UNIT_TESTS += kernel/fs/event_race_test
+# Not := since SCHED_TEST_SOURCES is read later.
+kernel/fs/event_race_test_SOURCES = kernel/fs/epoll.c kernel/fs/eventfd.c kernel/fs/pipe.c \
+	kernel/fs/pipe_buffer.c kernel/fs/poll.c kernel/fs/splice.c kernel/fs/stream.c \
+	kernel/fs/timerfd.c arch/host/fake_files.c $(SCHED_TEST_SOURCES) kernel/mm/uio.c
+
+UNIT_TESTS += kernel/fs/timerfd_test
+kernel/fs/timerfd_test_SOURCES := kernel/fs/timerfd.c kernel/sched/mutex.c kernel/sched/wait.c \
+	arch/host/fake_heap.c arch/host/fake_relax.c arch/host/fake_threads.c $(EVENT_PEERS)
