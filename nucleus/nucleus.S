@@ -34,6 +34,13 @@ nucleus_gate:
 	jz enable_interrupts
 	dec %eax
 	jz write_msr
+	mov %edi, %edx
+	dec %eax
+	jz write_port8
+	dec %eax
+	jz write_port32
+	dec %eax
+	jz read_port8
 	iretq
 
 read_fault_address:
@@ -59,6 +66,21 @@ write_msr:
 	mov %rsi, %rdx
 	shr $32, %rdx
 	wrmsr
+	iretq
+
+write_port8:
+	mov %esi, %eax
+	outb %al, %dx
+	iretq
+
+write_port32:
+	mov %esi, %eax
+	outl %eax, %dx
+	iretq
+
+read_port8:
+	xor %eax, %eax
+	inb %dx, %al
 	iretq
 
 /* Waits for an interrupt, unless one was noted on the way here. Its vector is noted;

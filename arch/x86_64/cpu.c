@@ -80,8 +80,7 @@ void cpu_init_tables(uint32_t index)
 	t->tss.ist[IST_FAULT - 1] = stack_end(t->fault_stack, sizeof(t->fault_stack));
 	t->tss.ist[IST_INTERRUPT - 1] = stack_end(t->interrupt_stack, sizeof(t->interrupt_stack));
 	t->tss.ist[IST_DOUBLE - 1] = stack_end(t->double_stack, sizeof(t->double_stack));
-	t->tss.bitmap_offset = offsetof(struct task_state, bitmap);
-	t->tss.bitmap[sizeof(t->tss.bitmap) - 1] = 0xff;
+	t->tss.bitmap_offset = sizeof(t->tss);
 
 	init_run_gates(t->idt_run);
 	init_idle_gates(t->idt_idle);

@@ -50,6 +50,9 @@
 #define NUCLEUS_HALT               3
 #define NUCLEUS_ENABLE_INTERRUPTS  4
 #define NUCLEUS_WRITE_MSR          5
+#define NUCLEUS_OUT8               6 /* rdi port, rsi value */
+#define NUCLEUS_OUT32              7
+#define NUCLEUS_IN8                8
 
 #ifndef __ASSEMBLER__
 
@@ -114,8 +117,7 @@ struct gate {
 	uint64_t low, high;
 };
 
-/* Task state segment (Intel SDM volume 3, 8.7), with a bitmap that opens the ports
- * below 4096 to ring 3: the kernel's console, clock and exit ports. */
+/* Task state segment (Intel SDM volume 3, 8.7). No port is open to ring 3. */
 struct task_state {
 	uint32_t reserved0;
 	uint64_t rsp[3];
@@ -123,8 +125,7 @@ struct task_state {
 	uint64_t ist[7];
 	uint64_t reserved2;
 	uint16_t reserved3;
-	uint16_t bitmap_offset;
-	uint8_t bitmap[512 + 1];
+	uint16_t bitmap_offset; /* beyond the segment's limit: no bitmap */
 } PACKED;
 
 /* IST 1 and 2 are left at once for the thread's own stack. */

@@ -86,9 +86,9 @@ entry_text_start:
 	.globl entry_call
 	.balign 64
 entry_call:
+	mov (%rsp), %r11 /* may fault, as the program's own instruction */
 	movb $1, %gs:CPU_IN_KERNEL
 	mov %rsp, %rcx
-	mov (%rsp), %r11
 	mov %gs:CPU_STACK_TOP, %rsp
 	add $8, %rcx
 	push $SELECTOR_USER_DATA
@@ -120,9 +120,9 @@ entry_call:
 
 /* Came back from a call with an interrupt noted at the last moment. */
 call_pending:
+	mov (%rsp), %r11
 	movb $1, %gs:CPU_IN_KERNEL
 	mov %rsp, %rcx
-	mov (%rsp), %r11
 	mov %gs:CPU_STACK_TOP, %rsp
 	add $8, %rcx
 	push $SELECTOR_USER_DATA

@@ -152,8 +152,8 @@ void exec_start_program(const struct boot_info *info)
 		panic("boot information is malformed: strings");
 	open_image();
 	fill_tree();
-	check_step("rewriting system calls", rewrite_sites());
 	check_step("mapping its segments", exec_load_segments(&image));
+	check_step("rewriting system calls", rewrite_sites());
 	check_step("mapping the vDSO", exec_map_vdso(&vdso));
 	check_step("building its stack", exec_build_stack(&image, info, vdso, &frame));
 	check_step("creating its first thread", thread_create(&thread, "main"));

@@ -40,7 +40,7 @@ struct exec_image {
 /* Maps the segments and applies relocations. 0 or -E. */
 int exec_load_segments(struct exec_image *image);
 /* Copies the pages that hold system call sites and turns the sites into calls. What
- * cannot be rewritten stays: it traps. Before the text is mapped. 0 or -ENOMEM. */
+ * cannot be rewritten stays: it traps. After exec_load_segments(). 0 or -E. */
 int exec_rewrite_sites(
 	struct exec_image *image, const struct syscall_site *sites, size_t count);
 /* Builds stack and auxiliary vector; fills in the first register state. 0 or -E. */

@@ -134,6 +134,8 @@ static uint8_t *copy_page(struct rewriting *r, const struct elf_segment *segment
 	uint8_t *copy = platform_phys_to_virt(page);
 	memcpy(copy, r->image->file + offset, bytes);
 	memset(copy + bytes, 0, PAGE_BYTES - bytes);
+	/* Nothing has run yet, so no vcpu remembers the page of the file. */
+	platform_unmap(address);
 	if (platform_map(address, page, PAGE_BYTES, segment->rights, true) != 0) {
 		page_free(page, 1);
 		return NULL;

@@ -1,5 +1,6 @@
 /* Last words and the end of the machine, by whichever port this launcher listens to. */
 #include "abi/boot_info.h"
+#include "arch/x86_64/cpu.h"
 #include "kernel/platform.h"
 
 #define SERIAL_PORT      0x3f8
@@ -10,20 +11,37 @@
 #define RESET_COMMAND    0xfe
 #define PANIC_STATUS     70 /* EX_SOFTWARE of sysexits(3) */
 
+/* Panics of the PVH boot code come before there is a way from ring 3 to ring 0. */
+static bool in_ring0(void)
+{
+	uint16_t cs;
+
+	__asm__("mov %%cs, %0" : "=r"(cs));
+	return (cs & 3) == 0;
+}
+
 static void out8(uint16_t port, uint8_t value)
 {
-	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+	if (in_ring0())
+		__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+	else
+		nucleus_call(NUCLEUS_OUT8, port, value);
 }
 
 static void out32(uint16_t port, uint32_t value)
 {
-	__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
+	if (in_ring0())
+		__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
+	else
+		nucleus_call(NUCLEUS_OUT32, port, value);
 }
 
 static uint8_t in8(uint16_t port)
 {
 	uint8_t value;
 
+	if (!in_ring0())
+		return (uint8_t)nucleus_call(NUCLEUS_IN8, port, 0);
 	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
 	return value;
 }

@@ -6,8 +6,8 @@
 #define NOTE_GDT_OFFSET    0
 #define NOTE_GDT_BYTES     80
 #define NOTE_TSS_OFFSET    80
-#define NOTE_TSS_BYTES     617
-#define NOTE_IDT_OFFSET    704
+#define NOTE_TSS_BYTES     104
+#define NOTE_IDT_OFFSET    192
 #define NOTE_IDT_BYTES     1536
 
 #endif
