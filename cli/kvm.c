@@ -34,9 +34,9 @@ const char *kvm_error_text(int error)
 		       "or kvm_amd (in a container: pass --device /dev/kvm)";
 	case EACCES:
 	case EPERM:
-		return "no permission on /dev/kvm: join its group, sudo usermod -aG kvm \"$USER\", "
-		       "and "
-		       "log in again";
+		return "no permission on /dev/kvm: join its group (sudo usermod -aG kvm \"$USER\", "
+		       "then "
+		       "log in again) or sudo setfacl -m u:\"$USER\":rw /dev/kvm";
 	case ENOTSUP:
 		return "/dev/kvm does not speak KVM's API version 12";
 	default:
