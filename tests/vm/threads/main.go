@@ -23,7 +23,7 @@ func pingPong() {
 	}()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	for i := 0; i < 20000; i++ {
+	for i := 0; i < 5000; i++ {
 		ping <- i
 		check.Equal("pong", <-pong, i+1)
 	}
