@@ -88,6 +88,13 @@ static void check_step(const char *step, int error)
 	process_exit(STATUS_CANNOT_EXECUTE, 0);
 }
 
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? path : slash + 1;
+}
+
 static const struct boot_module *find_module(uint32_t type)
 {
 	for (uint32_t i = 0; i < boot->module_count; i++) {
@@ -156,7 +163,7 @@ void exec_start_program(const struct boot_info *info)
 	check_step("rewriting system calls", rewrite_sites());
 	check_step("mapping the vDSO", exec_map_vdso(&vdso));
 	check_step("building its stack", exec_build_stack(&image, info, vdso, &frame));
-	check_step("creating its first thread", thread_create(&thread, "main"));
+	check_step("creating its first thread", thread_create(&thread, base_name(exec_program_path())));
 	check_step("creating its first thread", arch_thread_init_user(thread, &frame));
 	signal_thread_init(thread);
 	console_send_ready(arch_ticks());

@@ -8,6 +8,10 @@
 #include "kernel/mm/vm_area.h"
 #include "kernel/panic.h"
 
+/* What one mapping may ask for beyond the machine's memory, as a Linux machine's swap
+ * allows: Go maps tables of 32 MiB and touches little of them. */
+#define LAZY_ALLOWANCE_PAGES ((256ull << 20) / PAGE_BYTES)
+
 void pages_account(int64_t pages)
 {
 	vm.resident_pages += (uint64_t)pages;
@@ -131,7 +135,7 @@ bool range_may_commit(
 	if (source != NULL && (flags & VM_SHARED) != 0)
 		return true;
 	page_alloc_counts(&counts);
-	return bytes >> PAGE_SHIFT <= counts.total_pages;
+	return bytes >> PAGE_SHIFT <= counts.total_pages + LAZY_ALLOWANCE_PAGES;
 }
 
 int range_unmap(uintptr_t start, uintptr_t end)

@@ -339,13 +339,13 @@ TEST(overcommit_is_refused_only_when_obvious)
 	uintptr_t a;
 
 	start(64 * MIB);
-	CHECK_EQUAL(vm_map(0, 65 * MIB, RW, 0, NULL, 0, NULL, &a), -LINUX_ENOMEM);
-	CHECK_EQUAL(vm_map(0, 65 * MIB, RW, VM_NO_RESERVE, NULL, 0, NULL, &a), 0);
+	CHECK_EQUAL(vm_map(0, 321 * MIB, RW, 0, NULL, 0, NULL, &a), -LINUX_ENOMEM);
+	CHECK_EQUAL(vm_map(0, 321 * MIB, RW, VM_NO_RESERVE, NULL, 0, NULL, &a), 0);
 	for (int i = 0; i < 3; i++)
-		CHECK_EQUAL(vm_map(0, 60 * MIB, RW, 0, NULL, 0, NULL, &a), 0);
-	CHECK_EQUAL(vm_map(0, 65 * MIB, PAGE_READ, 0, NULL, 0, NULL, &a), 0);
-	CHECK_EQUAL(vm_protect(a, 65 * MIB, RW), -LINUX_ENOMEM);
-	CHECK_EQUAL(vm_protect(a, 60 * MIB, RW), 0);
+		CHECK_EQUAL(vm_map(0, 319 * MIB, RW, 0, NULL, 0, NULL, &a), 0);
+	CHECK_EQUAL(vm_map(0, 321 * MIB, PAGE_READ, 0, NULL, 0, NULL, &a), 0);
+	CHECK_EQUAL(vm_protect(a, 321 * MIB, RW), -LINUX_ENOMEM);
+	CHECK_EQUAL(vm_protect(a, 319 * MIB, RW), 0);
 	stop();
 }
 
