@@ -43,7 +43,7 @@ static long eventfd_read(struct file *file, struct uio *uio, uint64_t *offset)
 		if (error != 0)
 			return error;
 	}
-	wait_wake_events(&event->changed, POLL_OUT | POLL_WRNORM, 1);
+	wait_wake_events(&event->changed, POLL_OUT, 1);
 	return uio_copy_to(uio, &taken, sizeof(taken));
 }
 
@@ -85,7 +85,7 @@ static long eventfd_write(struct file *file, struct uio *uio, uint64_t *offset)
 		if (error != 0)
 			return error;
 	}
-	wait_wake_events(&event->changed, POLL_IN | POLL_RDNORM, 1);
+	wait_wake_events(&event->changed, POLL_IN, 1);
 	return sizeof(value);
 }
 
@@ -94,8 +94,8 @@ static uint32_t eventfd_poll(struct file *file)
 	struct eventfd *event = file->data;
 	uint64_t count = READ_ONCE(event->count);
 
-	return (count != 0 ? POLL_IN | POLL_RDNORM : 0u) |
-	       (count < COUNT_MAXIMUM ? POLL_OUT | POLL_WRNORM : 0u);
+	return (count != 0 ? POLL_IN : 0u) |
+	       (count < COUNT_MAXIMUM ? POLL_OUT : 0u);
 }
 
 static struct wait_queue *eventfd_poll_queue(struct file *file)

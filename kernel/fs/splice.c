@@ -360,10 +360,12 @@ long splice_send_file(struct file *out, struct file *in, uint64_t *offset, uint6
 	uint64_t position;
 	long moved;
 
+	if (file_is_readable(in) && in->ops->seek == NULL && offset != NULL)
+		return -LINUX_ESPIPE;
 	if (!file_is_readable(in) || !file_is_writable(out))
 		return -LINUX_EBADF;
 	if (in->ops->seek == NULL)
-		return offset != NULL ? -LINUX_ESPIPE : -LINUX_EINVAL;
+		return -LINUX_EINVAL;
 	if ((out->flags & LINUX_O_APPEND) != 0)
 		return -LINUX_EINVAL;
 	bytes = MIN(bytes, TRANSFER_LIMIT);

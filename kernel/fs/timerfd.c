@@ -70,25 +70,29 @@ static bool is_readable(const struct timerfd *timer)
 	return READ_ONCE(timer->ticks) != 0 || READ_ONCE(timer->cancelled);
 }
 
+/* Notes the coming expiry if it is due. True if so: readers are to be woken. */
+static bool expire_if_due_locked(struct timerfd *timer)
+{
+	if (timer->next_ns == 0 || timer->fired || own_now(timer) < timer->next_ns)
+		return false;
+	timer->fired = true;
+	WRITE_ONCE(timer->ticks, timer->ticks + 1);
+	return true;
+}
+
 static void on_expiry(struct timer *raw)
 {
 	struct timerfd *timer = CONTAINER_OF(raw, struct timerfd, timer);
-	bool wake = false;
+	bool expired;
 
 	spin_lock(&timer->lock);
+	expired = expire_if_due_locked(timer);
 	/* It may have been set anew, or the clock moved, since this expiry was due. */
-	if (timer->next_ns != 0 && !timer->fired) {
-		if (own_now(timer) >= timer->next_ns) {
-			timer->fired = true;
-			WRITE_ONCE(timer->ticks, timer->ticks + 1);
-			wake = true;
-		} else {
-			arm_locked(timer);
-		}
-	}
+	if (!expired && timer->next_ns != 0 && !timer->fired)
+		arm_locked(timer);
 	spin_unlock(&timer->lock);
-	if (wake)
-		wait_wake_events(&timer->changed, POLL_IN | POLL_RDNORM, 1);
+	if (expired)
+		wait_wake_events(&timer->changed, POLL_IN, 1);
 }
 
 /* CLOCK_REALTIME was set: the timer moves, or is cancelled if that was asked for. */
@@ -103,7 +107,7 @@ static bool on_clock_set(struct waiter *waiter, uint32_t events)
 	if (timer->next_ns != 0 && !timer->fired && timer->follows_wall)
 		arm_locked(timer);
 	spin_unlock(&timer->lock);
-	wait_wake_events(&timer->changed, POLL_IN | POLL_RDNORM, 1);
+	wait_wake_events(&timer->changed, POLL_IN, 1);
 	return true;
 }
 
@@ -163,7 +167,7 @@ static long timerfd_read(struct file *file, struct uio *uio, uint64_t *offset)
 
 static uint32_t timerfd_poll(struct file *file)
 {
-	return is_readable(file->data) ? POLL_IN | POLL_RDNORM : 0u;
+	return is_readable(file->data) ? POLL_IN : 0u;
 }
 
 static struct wait_queue *timerfd_poll_queue(struct file *file)
@@ -266,6 +270,7 @@ int timerfd_set(struct file *file, int flags, const struct timerfd_setting *sett
 	struct timerfd_setting *old)
 {
 	struct timerfd *timer = of_file(file);
+	bool expired;
 
 	if (timer == NULL || (flags & ~(TIMER_ABSTIME | TIMER_CANCEL_ON_SET)) != 0)
 		return -LINUX_EINVAL;
@@ -274,7 +279,10 @@ int timerfd_set(struct file *file, int flags, const struct timerfd_setting *sett
 	if (old != NULL)
 		get_locked(timer, old);
 	set_locked(timer, flags, setting);
+	expired = expire_if_due_locked(timer); /* a time in the past: not only soon */
 	spin_unlock(&timer->lock);
+	if (expired)
+		wait_wake_events(&timer->changed, POLL_IN, 1);
 	return 0;
 }
 

@@ -147,7 +147,7 @@ TEST(a_single_expiry)
 	CHECK_EQUAL(left(), 100);
 	CHECK_EQUAL(file->ops->poll(file), 0);
 	go_to(1500);
-	CHECK_EQUAL(file->ops->poll(file), POLL_IN | POLL_RDNORM);
+	CHECK_EQUAL(file->ops->poll(file), POLL_IN);
 	CHECK_EQUAL(left(), 0);
 	go_to(9999);
 	CHECK_EQUAL(ticks(), 1);
@@ -248,7 +248,7 @@ TEST(setting_the_wall_cancels_if_asked)
 	start(REALTIME);
 	set(ABSOLUTE | CANCEL_ON_SET, 1002000, 0);
 	set_wall(1000500);
-	CHECK_EQUAL(file->ops->poll(file), POLL_IN | POLL_RDNORM);
+	CHECK_EQUAL(file->ops->poll(file), POLL_IN);
 	CHECK_EQUAL(ticks(), -LINUX_ECANCELED);
 	CHECK_EQUAL(ticks(), -LINUX_EAGAIN);
 	set(CANCEL_ON_SET, 100, 0); /* only of absolute times */

@@ -11,6 +11,7 @@
 #include "kernel/mm/heap.h"
 #include "kernel/mm/uaccess.h"
 #include "kernel/syscall/prototypes.h"
+#include "kernel/syscall/user_path.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 
@@ -147,7 +148,7 @@ long sys_timerfd_settime(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 	if (ns_of_timespec(&specification.interval, &setting.interval_ns) != 0 ||
 		ns_of_timespec(&specification.value, &setting.value_ns) != 0)
 		return -LINUX_EINVAL;
-	file = fd_get((int)a0);
+	file = user_file(a0);
 	if (file == NULL)
 		return -LINUX_EBADF;
 	error = timerfd_set(file, (int)a1, &setting, &old);
@@ -160,7 +161,7 @@ long sys_timerfd_settime(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 long sys_timerfd_gettime(uint64_t a0, uint64_t a1)
 {
 	struct timerfd_setting setting;
-	struct file *file = fd_get((int)a0);
+	struct file *file = user_file(a0);
 	int error;
 
 	if (file == NULL)
@@ -172,7 +173,7 @@ long sys_timerfd_gettime(uint64_t a0, uint64_t a1)
 
 static long change_signalfd(int fd, uint64_t set)
 {
-	struct file *file = fd_get(fd);
+	struct file *file = user_file((uint64_t)fd);
 	long result;
 
 	if (file == NULL)
@@ -212,10 +213,10 @@ struct file_pair {
 
 static int open_pair(int in, int out, struct file_pair *pair)
 {
-	pair->in = fd_get(in);
+	pair->in = user_file((uint64_t)in);
 	if (pair->in == NULL)
 		return -LINUX_EBADF;
-	pair->out = fd_get(out);
+	pair->out = user_file((uint64_t)out);
 	if (pair->out == NULL) {
 		file_release(pair->in);
 		return -LINUX_EBADF;
@@ -310,7 +311,7 @@ static int load_parts(uintptr_t address, uint64_t count, struct uio_part **parts
 
 static long move_memory(int fd, struct uio_part *parts, uint64_t count, uint32_t flags)
 {
-	struct file *file = fd_get(fd);
+	struct file *file = user_file((uint64_t)fd);
 	struct uio uio;
 	long result;
 

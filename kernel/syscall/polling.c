@@ -7,6 +7,7 @@
 #include "kernel/mm/heap.h"
 #include "kernel/mm/uaccess.h"
 #include "kernel/syscall/prototypes.h"
+#include "kernel/syscall/user_path.h"
 #include "kernel/syscall/rlimit.h"
 #include "kernel/syscall/wait_arguments.h"
 #include "abi/linux/errno.h"
@@ -83,9 +84,9 @@ enum select_set {
 };
 
 static const uint16_t select_events[SELECT_SETS] = {
-	[SELECT_READ] = POLL_IN | POLL_RDNORM | POLL_RDBAND | POLL_HUP | POLL_ERR,
-	[SELECT_WRITE] = POLL_OUT | POLL_WRNORM | POLL_WRBAND | POLL_ERR,
-	[SELECT_EXCEPT] = POLL_PRI,
+	[SELECT_READ] = POLL_IN | POLL_RDNORM | POLL_RDBAND | POLL_HUP | POLL_ERR | POLL_NVAL,
+	[SELECT_WRITE] = POLL_OUT | POLL_WRNORM | POLL_WRBAND | POLL_ERR | POLL_NVAL,
+	[SELECT_EXCEPT] = POLL_PRI | POLL_NVAL,
 };
 
 struct selection {
@@ -192,7 +193,7 @@ static long take_answers(struct selection *selection)
 	return bits;
 }
 
-/* A descriptor that is closed meanwhile answers POLLNVAL, which is no bit. */
+/* A descriptor that is closed meanwhile answers POLLNVAL, which counts as ready. */
 static long select_requests(struct selection *selection, uint64_t deadline_ns)
 {
 	long result;
@@ -312,10 +313,10 @@ long sys_epoll_ctl(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 
 	if ((int)a1 != EPOLL_OP_DELETE && user_copy_in(&event, a3, sizeof(event)) != 0)
 		return -LINUX_EFAULT;
-	epoll = fd_get((int)a0);
+	epoll = user_file(a0);
 	if (epoll == NULL)
 		return -LINUX_EBADF;
-	target = fd_get((int)a2);
+	target = user_file(a2);
 	if (target != NULL) {
 		result = epoll_control(epoll, (int)a1, (int)a2, target, &event);
 		file_release(target);
@@ -333,7 +334,7 @@ static int store_event(void *argument, int index, const struct epoll_event *even
 
 static long wait_epoll(int fd, uintptr_t events, int capacity, uint64_t deadline_ns)
 {
-	struct file *file = fd_get(fd);
+	struct file *file = user_file((uint64_t)fd);
 	long result;
 
 	if (file == NULL)

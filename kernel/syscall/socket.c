@@ -5,6 +5,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/log.h"
 #include "kernel/syscall/prototypes.h"
+#include "kernel/syscall/user_path.h"
 #include "abi/linux/errno.h"
 
 static long refuse(uint64_t family)
@@ -20,7 +21,7 @@ static long refuse(uint64_t family)
 
 static long not_a_socket(uint64_t fd)
 {
-	struct file *file = fd_get((int)fd);
+	struct file *file = user_file(fd);
 
 	if (file == NULL)
 		return -LINUX_EBADF;
