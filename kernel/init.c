@@ -25,13 +25,13 @@ _Noreturn void kernel_main(void)
 	clock_init();
 	random_init(info->seed); /* address-space layout depends on it */
 	platform_forget_seed();
-	sched_init();            /* this context becomes the idle thread of vcpu 0 */
+	sched_init(); /* this context becomes the idle thread of vcpu 0 */
 	signal_init();
 	futex_init();
 	vm_init();
 	fd_table_init();
-	console_init();          /* from here on, messages reach the user's stderr */
-	rng_init();              /* its answer is mixed in when it comes */
+	console_init(); /* from here on, messages reach the user's stderr */
+	rng_init();     /* its answer is mixed in when it comes */
 	if (vfs_init() != 0 || console_open_standard() != 0)
 		panic("not enough memory to boot");
 	if (info->flags & BOOT_TRACE_SYSCALLS)

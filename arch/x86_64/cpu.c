@@ -20,14 +20,16 @@ static const char *const fault_entries[] = {fault_0, fault_1, fault_2, fault_3, 
 	fault_6, fault_7, fault_8, fault_9, fault_10, fault_11, fault_12, fault_13, fault_14, NULL,
 	fault_16, fault_17, fault_18, fault_19, fault_20, fault_21};
 
-/* A 64-bit gate (Intel SDM volume 3, 6.14.1), usable from ring 3. */
-static struct gate make_gate(const char *target, uint16_t selector, unsigned ist, unsigned type)
+/* A 64-bit gate (Intel SDM volume 3, 6.14.1). `level`: the least privilege whose INT
+ * instruction may use it. */
+static struct gate make_gate(
+	const char *target, uint16_t selector, unsigned ist, unsigned type, unsigned level)
 {
 	uint64_t address = (uint64_t)(uintptr_t)target;
 
 	return (struct gate){
-		.low = (address & 0xffff) | (uint64_t)selector << 16 | (uint64_t)ist << 32
-			| (uint64_t)(0x80 | 3 << 5 | type) << 40 | (address >> 16 & 0xffff) << 48,
+		.low = (address & 0xffff) | (uint64_t)selector << 16 | (uint64_t)ist << 32 |
+		       (uint64_t)(0x80 | level << 5 | type) << 40 | (address >> 16 & 0xffff) << 48,
 		.high = address >> 32,
 	};
 }
@@ -38,13 +40,13 @@ static void init_run_gates(struct gate *idt)
 		if (fault_entries[v] == NULL)
 			continue;
 		idt[v] = make_gate(fault_entries[v], SELECTOR_USER_CODE,
-			v == 8 || v == 2 ? IST_DOUBLE : IST_FAULT, GATE_TRAP);
+			v == 8 || v == 2 ? IST_DOUBLE : IST_FAULT, GATE_TRAP, 0);
 	}
 	/* int3 is the way into the nucleus; it reflects the program's own to fault_3. */
-	idt[3] = make_gate(nucleus_gate, SELECTOR_KERNEL_CODE, 0, GATE_INTERRUPT);
+	idt[3] = make_gate(nucleus_gate, SELECTOR_KERNEL_CODE, 0, GATE_INTERRUPT, 3);
 	for (unsigned v = VECTOR_FIRST; v < VECTOR_COUNT; v++) {
 		const char *entry = interrupt_entries + (v - VECTOR_FIRST) * 32;
-		idt[v] = make_gate(entry, SELECTOR_USER_CODE, IST_INTERRUPT, GATE_INTERRUPT);
+		idt[v] = make_gate(entry, SELECTOR_USER_CODE, IST_INTERRUPT, GATE_INTERRUPT, 0);
 	}
 }
 
@@ -53,7 +55,7 @@ static void init_idle_gates(struct gate *idt)
 {
 	for (unsigned v = VECTOR_FIRST; v < VECTOR_COUNT; v++) {
 		const char *entry = nucleus_idle_entries + (v - VECTOR_FIRST) * 32;
-		idt[v] = make_gate(entry, SELECTOR_KERNEL_CODE, 0, GATE_INTERRUPT);
+		idt[v] = make_gate(entry, SELECTOR_KERNEL_CODE, 0, GATE_INTERRUPT, 0);
 	}
 }
 
@@ -72,8 +74,8 @@ void cpu_init_tables(uint32_t index)
 	t->gdt[SELECTOR_KERNEL_DATA / 8] = 0x0000930000000000;
 	t->gdt[SELECTOR_USER_DATA / 8] = 0x0000f30000000000;
 	t->gdt[SELECTOR_USER_CODE / 8] = 0x0020fb0000000000;
-	t->gdt[SELECTOR_TSS / 8] = limit | (tss & 0xffffff) << 16 | 0x89ull << 40
-		| (tss >> 24 & 0xff) << 56;
+	t->gdt[SELECTOR_TSS / 8] =
+		limit | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
 	t->gdt[SELECTOR_TSS / 8 + 1] = tss >> 32;
 
 	t->tss.rsp[0] = stack_end(t->nucleus_stack, sizeof(t->nucleus_stack));

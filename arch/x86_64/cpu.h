@@ -78,7 +78,7 @@ struct arch_cpu {
 	uint64_t stack_top;      /* of the current thread's kernel stack */
 	uint64_t scratch;        /* the program's rsp while entry code switches stacks */
 	struct thread *thread;
-	uint64_t nucleus_frame;  /* where an interrupt frame lies on the ring-0 stack */
+	uint64_t nucleus_frame; /* where an interrupt frame lies on the ring-0 stack */
 	struct descriptor_pointer idt_run ALIGNED(8);
 	struct descriptor_pointer idt_idle ALIGNED(8);
 	uint64_t fault_stack; /* end of the stack that faults arrive on */

@@ -72,8 +72,8 @@ static void read_vector_prefix(struct instruction *in, uint8_t first)
 	}
 	in->opcode = next_byte(in);
 	/* Gathers and scatters have an address per element. */
-	if (in->map == MAP_0F38 && (in->opcode & 0xf0) >= 0x90 && (in->opcode & 0x0f) <= 3
-		&& ((in->opcode & 0xf0) == 0x90 || (in->opcode & 0xf0) == 0xa0))
+	if (in->map == MAP_0F38 && (in->opcode & 0xf0) >= 0x90 && (in->opcode & 0x0f) <= 3 &&
+		((in->opcode & 0xf0) == 0x90 || (in->opcode & 0xf0) == 0xa0))
 		in->failed = true;
 	if (in->map == MAP_0F38 && (in->opcode == 0xc6 || in->opcode == 0xc7))
 		in->failed = true;
@@ -138,18 +138,19 @@ static bool one_byte_has_modrm(uint8_t op)
 {
 	if (op < 0x40)
 		return (op & 7) < 4;
-	return op == 0x63 || op == 0x69 || op == 0x6b || (op >= 0x80 && op <= 0x8b)
-		|| op == 0xc0 || op == 0xc1 || op == 0xc6 || op == 0xc7 || (op >= 0xd0 && op <= 0xd3)
-		|| op == 0xf6 || op == 0xf7 || op == 0xfe || op == 0xff;
+	return op == 0x63 || op == 0x69 || op == 0x6b || (op >= 0x80 && op <= 0x8b) || op == 0xc0 ||
+	       op == 0xc1 || op == 0xc6 || op == 0xc7 || (op >= 0xd0 && op <= 0xd3) || op == 0xf6 ||
+	       op == 0xf7 || op == 0xfe || op == 0xff;
 }
 
 /* Two-byte opcodes that Go's and C's compilers use on memory; the rest is rare. */
 static bool map_0f_has_modrm(uint8_t op)
 {
-	return (op >= 0x10 && op <= 0x17) || (op >= 0x28 && op <= 0x2f) || (op >= 0x40 && op <= 0x76)
-		|| (op >= 0x7c && op <= 0x7f) || (op >= 0x90 && op <= 0x9f) || op == 0xa3 || op == 0xa4
-		|| op == 0xab || op == 0xac || op == 0xaf || op == 0xb0 || op == 0xb1
-		|| (op >= 0xb6 && op <= 0xbf) || (op >= 0xc0 && op <= 0xc6) || op >= 0xd0;
+	return (op >= 0x10 && op <= 0x17) || (op >= 0x28 && op <= 0x2f) ||
+	       (op >= 0x40 && op <= 0x76) || (op >= 0x7c && op <= 0x7f) ||
+	       (op >= 0x90 && op <= 0x9f) || op == 0xa3 || op == 0xa4 || op == 0xab || op == 0xac ||
+	       op == 0xaf || op == 0xb0 || op == 0xb1 || (op >= 0xb6 && op <= 0xbf) ||
+	       (op >= 0xc0 && op <= 0xc6) || op >= 0xd0;
 }
 
 /* Bytes of immediate after the operand: needed for addresses relative to rip. */
@@ -160,9 +161,9 @@ static unsigned immediate_bytes(const struct instruction *in, uint8_t modrm)
 	if (in->map == MAP_0F3A)
 		return 1;
 	if (in->map == MAP_0F)
-		return (in->opcode >= 0x70 && in->opcode <= 0x73) || in->opcode == 0xa4
-			|| in->opcode == 0xac || in->opcode == 0xba || in->opcode == 0xc2
-			|| (in->opcode >= 0xc4 && in->opcode <= 0xc6);
+		return (in->opcode >= 0x70 && in->opcode <= 0x73) || in->opcode == 0xa4 ||
+		       in->opcode == 0xac || in->opcode == 0xba || in->opcode == 0xc2 ||
+		       (in->opcode >= 0xc4 && in->opcode <= 0xc6);
 	if (in->map != MAP_ONE_BYTE)
 		return 0;
 	switch (in->opcode) {
@@ -203,7 +204,8 @@ static uint64_t operand_address(struct instruction *in, uint8_t modrm)
 			address += register_value(in->frame, base | in->rex_b);
 	} else if (mod == 0 && rm == 5) {
 		int64_t displacement = next_displacement(in, 4);
-		return in->frame->rip + in->at + immediate_bytes(in, modrm) + (uint64_t)displacement;
+		return in->frame->rip + in->at + immediate_bytes(in, modrm) +
+		       (uint64_t)displacement;
 	} else {
 		address = register_value(in->frame, rm | in->rex_b);
 	}
@@ -260,8 +262,8 @@ static bool is_stack_write(const struct instruction *in, uint8_t modrm)
 {
 	unsigned extension = (modrm >> 3) & 7;
 
-	return in->map == MAP_ONE_BYTE && in->opcode == 0xff && (in->frame->error & ERROR_WRITE)
-		&& (extension == 2 || extension == 6);
+	return in->map == MAP_ONE_BYTE && in->opcode == 0xff && (in->frame->error & ERROR_WRITE) &&
+	       (extension == 2 || extension == 6);
 }
 
 static bool explicit_operand(struct instruction *in, uint64_t *address)
@@ -279,8 +281,8 @@ static bool explicit_operand(struct instruction *in, uint64_t *address)
 		return false;
 	*address = operand_address(in, modrm);
 	/* Bit tests with a register reach beyond their operand. */
-	if (in->map == MAP_0F
-		&& (in->opcode == 0xa3 || in->opcode == 0xab || in->opcode == 0xb3 || in->opcode == 0xbb))
+	if (in->map == MAP_0F && (in->opcode == 0xa3 || in->opcode == 0xab || in->opcode == 0xb3 ||
+					 in->opcode == 0xbb))
 		return false;
 	return true;
 }
@@ -299,7 +301,8 @@ bool fault_address_decode(const struct trap_frame *frame, uint64_t fs_base, cons
 	if (frame->error & ERROR_FETCH)
 		return false;
 	read_prefixes_and_opcode(&in);
-	if (in.failed || (!implied_operand(&in, &found) && !explicit_operand(&in, &found)) || in.failed)
+	if (in.failed || (!implied_operand(&in, &found) && !explicit_operand(&in, &found)) ||
+		in.failed)
 		return false;
 	if (in.uses_fs)
 		found += fs_base;

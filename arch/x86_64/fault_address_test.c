@@ -47,7 +47,8 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 
 	(void)signal;
 	set_frame(&frame, u->uc_mcontext.gregs);
-	if (fault_address_decode(&frame, 0, (const uint8_t *)frame.rip, INSTRUCTION_MAX_BYTES, &address)) {
+	if (fault_address_decode(
+		    &frame, 0, (const uint8_t *)frame.rip, INSTRUCTION_MAX_BYTES, &address)) {
 		CHECK_EQUAL(address, (uintptr_t)info->si_addr);
 		decoded++;
 	} else {
@@ -67,18 +68,19 @@ static void run(const unsigned char *bytes, size_t count, int expect_decoded)
 	memcpy(code_page, bytes, count);
 	code_page[512] = 0xc3;
 	unsigned char *base = hole + 256 * 1024 + 64;
-	__asm__ volatile("push %%rbp\n push %%rbx\n push %%r12\n push %%r13\n push %%r14\n push %%r15\n"
-			 "lea -8(%%rsp), %%r15\n"
-			 "mov %0, %%r11\n mov %1, %%rax\n"
-			 "mov %%rax, %%rbx\n add $0x40, %%rbx\n mov $2, %%rcx\n lea 0x1000(%%rax), %%rdx\n"
-			 "lea 0x2000(%%rax), %%rsi\n lea 0x3000(%%rax), %%rdi\n lea 0x4000(%%rax), %%rbp\n"
-			 "lea 0x5000(%%rax), %%r8\n mov $3, %%r9\n lea 0x6000(%%rax), %%r10\n"
-			 "lea 0x7000(%%rax), %%r12\n lea 0x8000(%%rax), %%r13\n lea 0x9000(%%rax), %%r14\n"
-			 "call *%%r11\n"
-			 "pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbx\n pop %%rbp\n"
-			 :
-			 : "r"(code_page), "r"(base)
-			 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "cc");
+	__asm__ volatile(
+		"push %%rbp\n push %%rbx\n push %%r12\n push %%r13\n push %%r14\n push %%r15\n"
+		"lea -8(%%rsp), %%r15\n"
+		"mov %0, %%r11\n mov %1, %%rax\n"
+		"mov %%rax, %%rbx\n add $0x40, %%rbx\n mov $2, %%rcx\n lea 0x1000(%%rax), %%rdx\n"
+		"lea 0x2000(%%rax), %%rsi\n lea 0x3000(%%rax), %%rdi\n lea 0x4000(%%rax), %%rbp\n"
+		"lea 0x5000(%%rax), %%r8\n mov $3, %%r9\n lea 0x6000(%%rax), %%r10\n"
+		"lea 0x7000(%%rax), %%r12\n lea 0x8000(%%rax), %%r13\n lea 0x9000(%%rax), %%r14\n"
+		"call *%%r11\n"
+		"pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbx\n pop %%rbp\n"
+		:
+		: "r"(code_page), "r"(base)
+		: "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "cc");
 	if (expect_decoded)
 		CHECK_EQUAL(decoded, before + 1);
 }
@@ -86,13 +88,15 @@ static void run(const unsigned char *bytes, size_t count, int expect_decoded)
 static void set_up(void)
 {
 	static int done;
-	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+	struct sigaction action = {
+		.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 	static unsigned char stack[65536];
 	stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
 
 	if (done++)
 		return;
-	code_page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	code_page = mmap(
+		NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	hole = mmap(NULL, 1 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(code_page != MAP_FAILED && hole != MAP_FAILED);
 	sigaltstack(&alternate, NULL);
@@ -157,31 +161,31 @@ TEST(relative_to_rip)
 TEST(strings_and_stack)
 {
 	set_up();
-	RUN(0xf3, 0x48, 0xab);             /* rep stosq: (%rdi) */
-	RUN(0xf3, 0xa4);                   /* rep movsb: reads (%rsi) */
-	RUN(0x48, 0x89, 0xc4, 0x50);       /* mov %rax,%rsp; push %rax */
-	RUN(0x48, 0x89, 0xc4, 0x58);       /* pop */
-	RUN(0x48, 0x89, 0xc4, 0xc3);       /* ret */
+	RUN(0xf3, 0x48, 0xab);       /* rep stosq: (%rdi) */
+	RUN(0xf3, 0xa4);             /* rep movsb: reads (%rsi) */
+	RUN(0x48, 0x89, 0xc4, 0x50); /* mov %rax,%rsp; push %rax */
+	RUN(0x48, 0x89, 0xc4, 0x58); /* pop */
+	RUN(0x48, 0x89, 0xc4, 0xc3); /* ret */
 	RUN(0x48, 0x89, 0xc4, 0xe8, 0, 0, 0, 0);
 }
 
 TEST(vectors)
 {
 	set_up();
-	RUN(0x0f, 0x11, 0x03);                         /* movups %xmm0,(%rbx) */
-	RUN(0xf3, 0x0f, 0x6f, 0x47, 0x10);             /* movdqu 0x10(%rdi),%xmm0 */
-	RUN(0x66, 0x0f, 0x7f, 0x06);                   /* movdqa %xmm0,(%rsi) */
-	RUN(0xc5, 0xfe, 0x6f, 0x06);                   /* vmovdqu (%rsi),%ymm0 */
-	RUN(0xc4, 0xc1, 0x7e, 0x7f, 0x45, 0x20);       /* vmovdqu %ymm0,0x20(%r13) */
-	RUN(0xf2, 0x0f, 0x10, 0x03);                   /* movsd */
-	RUN(0x66, 0x0f, 0x3a, 0x16, 0x03, 0x01);       /* pextrd */
+	RUN(0x0f, 0x11, 0x03);                   /* movups %xmm0,(%rbx) */
+	RUN(0xf3, 0x0f, 0x6f, 0x47, 0x10);       /* movdqu 0x10(%rdi),%xmm0 */
+	RUN(0x66, 0x0f, 0x7f, 0x06);             /* movdqa %xmm0,(%rsi) */
+	RUN(0xc5, 0xfe, 0x6f, 0x06);             /* vmovdqu (%rsi),%ymm0 */
+	RUN(0xc4, 0xc1, 0x7e, 0x7f, 0x45, 0x20); /* vmovdqu %ymm0,0x20(%r13) */
+	RUN(0xf2, 0x0f, 0x10, 0x03);             /* movsd */
+	RUN(0x66, 0x0f, 0x3a, 0x16, 0x03, 0x01); /* pextrd */
 }
 
 /* Never wrong: random instructions either decode to what the CPU says, or not at all. */
 TEST(random_operands_are_never_wrong)
 {
-	static const unsigned char ops[] = {0x01, 0x03, 0x21, 0x2b, 0x31, 0x39, 0x3b, 0x63, 0x85, 0x87, 0x88,
-		0x89, 0x8a, 0x8b};
+	static const unsigned char ops[] = {
+		0x01, 0x03, 0x21, 0x2b, 0x31, 0x39, 0x3b, 0x63, 0x85, 0x87, 0x88, 0x89, 0x8a, 0x8b};
 	uint32_t seed = 1;
 
 	set_up();
@@ -193,9 +197,10 @@ TEST(random_operands_are_never_wrong)
 		}
 		bytes[0] = 0x48 | (bytes[0] & 7);
 		bytes[1] = ops[bytes[1] % sizeof(ops)];
-		bytes[2] &= 0x7f; /* 8-bit displacements or none: stay in the hole or far from memory */
-		if ((bytes[2] & 7) == 4 || (bytes[2] & 7) == 5 || (bytes[2] & 7) == 7
-			|| (bytes[2] & 7) == 3)
+		bytes[2] &=
+			0x7f; /* 8-bit displacements or none: stay in the hole or far from memory */
+		if ((bytes[2] & 7) == 4 || (bytes[2] & 7) == 5 || (bytes[2] & 7) == 7 ||
+			(bytes[2] & 7) == 3)
 			continue;
 		if (!(bytes[0] & 1) && (bytes[2] & 7) == 1)
 			continue; /* rcx is a small number */

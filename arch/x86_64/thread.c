@@ -67,17 +67,17 @@ size_t arch_vector_bytes(void)
 static void vector_save(void *area)
 {
 	__asm__ volatile("xsave64 (%0)"
-		:
-		: "r"(area), "a"((uint32_t)vector_mask), "d"((uint32_t)(vector_mask >> 32))
-		: "memory");
+			 :
+			 : "r"(area), "a"((uint32_t)vector_mask), "d"((uint32_t)(vector_mask >> 32))
+			 : "memory");
 }
 
 static void vector_restore(const void *area)
 {
 	__asm__ volatile("xrstor64 (%0)"
-		:
-		: "r"(area), "a"((uint32_t)vector_mask), "d"((uint32_t)(vector_mask >> 32))
-		: "memory");
+			 :
+			 : "r"(area), "a"((uint32_t)vector_mask), "d"((uint32_t)(vector_mask >> 32))
+			 : "memory");
 }
 
 int arch_vector_save_user(uintptr_t user_area)

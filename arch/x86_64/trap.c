@@ -121,9 +121,9 @@ static bool wants_attention(void)
 {
 	struct arch_cpu *cpu = arch_cpu();
 
-	return cpu->thread->signal.interrupted || cpu->thread->need_resched
-		|| READ_ONCE(cpu->flush_requested) || READ_ONCE(cpu->pending) != 0
-		|| READ_ONCE(cpu->interrupts_off) != 0;
+	return cpu->thread->signal.interrupted || cpu->thread->need_resched ||
+	       READ_ONCE(cpu->flush_requested) || READ_ONCE(cpu->pending) != 0 ||
+	       READ_ONCE(cpu->interrupts_off) != 0;
 }
 
 bool trap_system_call(struct trap_frame *frame)

@@ -54,7 +54,8 @@ const char *exec_environment(size_t *bytes)
 
 static const char *working_directory(void)
 {
-	const char *at = skip_strings(strings(), 1 + boot->argument_count + boot->environment_count);
+	const char *at =
+		skip_strings(strings(), 1 + boot->argument_count + boot->environment_count);
 
 	return at < strings() + boot->strings_bytes && *at != 0 ? at : "/";
 }
@@ -67,8 +68,8 @@ static bool strings_are_whole(void)
 
 	for (uint64_t i = 0; i < boot->strings_bytes; i++)
 		seen += strings()[i] == '\0';
-	return seen >= needed && boot->strings_bytes > 0
-		&& strings()[boot->strings_bytes - 1] == '\0';
+	return seen >= needed && boot->strings_bytes > 0 &&
+	       strings()[boot->strings_bytes - 1] == '\0';
 }
 
 static _Noreturn void refuse(const char *why)
@@ -83,8 +84,8 @@ static void check_step(const char *step, int error)
 		return;
 	if (error == -LINUX_ENOMEM)
 		refuse("not enough memory; give the machine more (--mem)");
-	log_notice("%s: cannot run this program: %s failed with error %d", exec_program_path(), step,
-		-error);
+	log_notice("%s: cannot run this program: %s failed with error %d", exec_program_path(),
+		step, -error);
 	process_exit(STATUS_CANNOT_EXECUTE, 0);
 }
 
@@ -117,8 +118,8 @@ static void open_image(void)
 	if (error != ELF_OK)
 		refuse(elf_error_text(error));
 	if (image.elf.is_relocatable)
-		image.base = RELOCATABLE_BASE + random_below(RELOCATABLE_PAGES) * PAGE_BYTES
-			- ALIGN_DOWN(image.elf.lowest, PAGE_BYTES);
+		image.base = RELOCATABLE_BASE + random_below(RELOCATABLE_PAGES) * PAGE_BYTES -
+			     ALIGN_DOWN(image.elf.lowest, PAGE_BYTES);
 }
 
 static int rewrite_sites(void)
@@ -127,8 +128,7 @@ static int rewrite_sites(void)
 
 	if (module == NULL)
 		return 0;
-	return exec_rewrite_sites(&image,
-		platform_phys_to_virt((struct phys){module->base}),
+	return exec_rewrite_sites(&image, platform_phys_to_virt((struct phys){module->base}),
 		module->bytes / sizeof(struct syscall_site));
 }
 
@@ -137,8 +137,8 @@ static void fill_tree(void)
 {
 	const struct boot_module *files = find_module(BOOT_MODULE_FILES);
 
-	if (files != NULL
-		&& vfs_unpack_cpio(platform_phys_to_virt((struct phys){files->base}), files->bytes) != 0)
+	if (files != NULL && vfs_unpack_cpio(platform_phys_to_virt((struct phys){files->base}),
+				     files->bytes) != 0)
 		refuse("the archive of files is damaged");
 	if (vfs_put_file(exec_program_path(), 0755, image.file, image.file_bytes, 0) != 0)
 		log_verbose("%s: not put into the tree", exec_program_path());
@@ -163,7 +163,8 @@ void exec_start_program(const struct boot_info *info)
 	check_step("rewriting system calls", rewrite_sites());
 	check_step("mapping the vDSO", exec_map_vdso(&vdso));
 	check_step("building its stack", exec_build_stack(&image, info, vdso, &frame));
-	check_step("creating its first thread", thread_create(&thread, base_name(exec_program_path())));
+	check_step("creating its first thread",
+		thread_create(&thread, base_name(exec_program_path())));
 	check_step("creating its first thread", arch_thread_init_user(thread, &frame));
 	signal_thread_init(thread);
 	console_send_ready(arch_ticks());

@@ -41,11 +41,10 @@ struct exec_image {
 int exec_load_segments(struct exec_image *image);
 /* Copies the pages that hold system call sites and turns the sites into calls. What
  * cannot be rewritten stays: it traps. After exec_load_segments(). 0 or -E. */
-int exec_rewrite_sites(
-	struct exec_image *image, const struct syscall_site *sites, size_t count);
+int exec_rewrite_sites(struct exec_image *image, const struct syscall_site *sites, size_t count);
 /* Builds stack and auxiliary vector; fills in the first register state. 0 or -E. */
-int exec_build_stack(const struct exec_image *image, const struct boot_info *info,
-	uintptr_t vdso, struct trap_frame *frame);
+int exec_build_stack(const struct exec_image *image, const struct boot_info *info, uintptr_t vdso,
+	struct trap_frame *frame);
 /* Maps the vDSO and its data page; *address is its ELF header. 0 or -E. */
 int exec_map_vdso(uintptr_t *address);
 

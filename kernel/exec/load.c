@@ -158,7 +158,6 @@ int exec_load_segments(struct exec_image *image)
 			return error;
 	}
 	const struct elf_segment *last = &image->elf.segments[image->elf.segment_count - 1];
-	vm_set_break_start(
-		ALIGN_UP(image->base + last->address + last->memory_bytes, PAGE_BYTES));
+	vm_set_break_start(ALIGN_UP(image->base + last->address + last->memory_bytes, PAGE_BYTES));
 	return relocate(image);
 }

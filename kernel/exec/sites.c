@@ -16,11 +16,11 @@
 
 extern const char entry_call[];
 
-#define STUB_BYTES    16
-#define CALL_BYTES    5
-#define MAX_STUBS     (PAGE_BYTES / STUB_BYTES - 1)
-#define REACH         (1ull << 30) /* of a call, with room to spare */
-#define MAX_COPIES    64           /* pages of text that hold sites */
+#define STUB_BYTES 16
+#define CALL_BYTES 5
+#define MAX_STUBS  (PAGE_BYTES / STUB_BYTES - 1)
+#define REACH      (1ull << 30) /* of a call, with room to spare */
+#define MAX_COPIES 64           /* pages of text that hold sites */
 
 struct rewriting {
 	struct exec_image *image;
@@ -36,8 +36,8 @@ struct rewriting {
 static struct rewriting rewriting; /* too large for a stack; used once */
 
 struct pattern {
-	uint8_t length;      /* bytes replaced, `syscall` included */
-	uint8_t fixed[7];    /* first bytes, without an immediate */
+	uint8_t length;   /* bytes replaced, `syscall` included */
+	uint8_t fixed[7]; /* first bytes, without an immediate */
 	uint8_t fixed_count;
 };
 
@@ -61,22 +61,23 @@ static const struct pattern *pattern_of(uint32_t kind)
 	return NULL;
 }
 
-static bool site_matches(const struct pattern *pattern, const struct syscall_site *site,
-	const uint8_t *code)
+static bool site_matches(
+	const struct pattern *pattern, const struct syscall_site *site, const uint8_t *code)
 {
 	if (memcmp(code, pattern->fixed, pattern->fixed_count) != 0)
 		return false;
 	if (code[pattern->length - 2] != 0x0f || code[pattern->length - 1] != 0x05)
 		return false;
 	if (site->kind == SITE_MOV_EAX || site->kind == SITE_MOV_RAX)
-		return memcmp(code + pattern->fixed_count, &site->number, sizeof(site->number)) == 0;
+		return memcmp(code + pattern->fixed_count, &site->number, sizeof(site->number)) ==
+		       0;
 	return true;
 }
 
 /* What the replaced instructions did, then the jump. */
 static void write_stub(uint8_t *stub, uint32_t index, const struct syscall_site *site)
 {
-	static const uint8_t move_argument[] = {0x48, 0x89, 0xdf};         /* mov %rbx,%rdi */
+	static const uint8_t move_argument[] = {0x48, 0x89, 0xdf};           /* mov %rbx,%rdi */
 	static const uint8_t load_number[] = {0x48, 0x8b, 0x44, 0x24, 0x10}; /* mov 16(%rsp),%rax */
 	uint8_t *at = stub;
 
@@ -128,8 +129,8 @@ static uint8_t *copy_page(struct rewriting *r, const struct elf_segment *segment
 	struct phys page;
 	if (r->copy_count == MAX_COPIES || !page_alloc(1, 0, &page))
 		return NULL;
-	uint64_t offset = ALIGN_DOWN(segment->offset, PAGE_BYTES)
-		+ (address - ALIGN_DOWN(r->image->base + segment->address, PAGE_BYTES));
+	uint64_t offset = ALIGN_DOWN(segment->offset, PAGE_BYTES) +
+			  (address - ALIGN_DOWN(r->image->base + segment->address, PAGE_BYTES));
 	uint64_t bytes = MIN(PAGE_BYTES, r->image->file_bytes - offset);
 	uint8_t *copy = platform_phys_to_virt(page);
 	memcpy(copy, r->image->file + offset, bytes);
@@ -193,8 +194,8 @@ static int make_stub_page(struct rewriting *r)
 		return -LINUX_E2BIG;
 	if (lowest < ELF_LOWEST_ADDRESS + 16 * PAGE_BYTES)
 		address = highest + 16 * PAGE_BYTES;
-	error = vm_map(address, PAGE_BYTES, PAGE_READ | PAGE_EXECUTE, VM_FIXED | VM_NO_REPLACE, NULL,
-		0, "[system calls]", &address);
+	error = vm_map(address, PAGE_BYTES, PAGE_READ | PAGE_EXECUTE, VM_FIXED | VM_NO_REPLACE,
+		NULL, 0, "[system calls]", &address);
 	if (error != 0)
 		return error;
 	if (!page_alloc(1, PAGE_ALLOC_ZERO, &page))

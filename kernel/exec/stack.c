@@ -14,19 +14,36 @@
 #include "kernel/random.h"
 #include "lib/string.h"
 
-#define STACK_BYTES        (8ull << 20)
-#define MAX_STRINGS_BYTES  (STACK_BYTES / 4) /* as Linux: a quarter of the stack */
-#define RANDOM_GAP_PAGES   16384
-#define AUXILIARY_PAIRS    24
+#define STACK_BYTES       (8ull << 20)
+#define MAX_STRINGS_BYTES (STACK_BYTES / 4) /* as Linux: a quarter of the stack */
+#define RANDOM_GAP_PAGES  16384
+#define AUXILIARY_PAIRS   24
 
 enum auxiliary_type {
-	AT_NULL = 0, AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7,
-	AT_FLAGS = 8, AT_ENTRY = 9, AT_UID = 11, AT_EUID = 12, AT_GID = 13, AT_EGID = 14,
-	AT_PLATFORM = 15, AT_HWCAP = 16, AT_CLKTCK = 17, AT_SECURE = 23, AT_RANDOM = 25,
-	AT_HWCAP2 = 26, AT_EXECFN = 31, AT_SYSINFO_EHDR = 33, AT_MINSIGSTKSZ = 51,
+	AT_NULL = 0,
+	AT_PHDR = 3,
+	AT_PHENT = 4,
+	AT_PHNUM = 5,
+	AT_PAGESZ = 6,
+	AT_BASE = 7,
+	AT_FLAGS = 8,
+	AT_ENTRY = 9,
+	AT_UID = 11,
+	AT_EUID = 12,
+	AT_GID = 13,
+	AT_EGID = 14,
+	AT_PLATFORM = 15,
+	AT_HWCAP = 16,
+	AT_CLKTCK = 17,
+	AT_SECURE = 23,
+	AT_RANDOM = 25,
+	AT_HWCAP2 = 26,
+	AT_EXECFN = 31,
+	AT_SYSINFO_EHDR = 33,
+	AT_MINSIGSTKSZ = 51,
 };
 
-#define HWCAP2_FSGSBASE 2
+#define HWCAP2_FSGSBASE    2
 #define SIGNAL_FRAME_BYTES 1024 /* all of a signal frame but the vector state */
 
 static uint64_t auxiliary[AUXILIARY_PAIRS * 2];
@@ -83,8 +100,8 @@ static int map_stack(uintptr_t *top)
 {
 	uintptr_t bottom;
 	uint64_t gap = random_below(RANDOM_GAP_PAGES) * PAGE_BYTES;
-	int error = vm_map(0, STACK_BYTES + gap, PAGE_READ | PAGE_WRITE, VM_STACK | VM_NO_HUGE, NULL,
-		0, "[stack]", &bottom);
+	int error = vm_map(0, STACK_BYTES + gap, PAGE_READ | PAGE_WRITE, VM_STACK | VM_NO_HUGE,
+		NULL, 0, "[stack]", &bottom);
 
 	if (error != 0)
 		return error;

@@ -22,8 +22,7 @@ static struct phys phys_of_image(const void *address)
 int exec_map_vdso(uintptr_t *address)
 {
 	struct vdso_data *data = clock_vdso_data();
-	uint64_t image_bytes =
-		ALIGN_UP((uint64_t)(vdso_image_end - vdso_image_start), PAGE_BYTES);
+	uint64_t image_bytes = ALIGN_UP((uint64_t)(vdso_image_end - vdso_image_start), PAGE_BYTES);
 	uintptr_t start;
 	int error;
 
@@ -34,8 +33,8 @@ int exec_map_vdso(uintptr_t *address)
 		return error;
 	error = platform_map(start, phys_of_image(data), PAGE_BYTES, PAGE_READ, false);
 	if (error == 0)
-		error = platform_map(start + PAGE_BYTES, phys_of_image(vdso_image_start), image_bytes,
-			PAGE_READ | PAGE_EXECUTE, false);
+		error = platform_map(start + PAGE_BYTES, phys_of_image(vdso_image_start),
+			image_bytes, PAGE_READ | PAGE_EXECUTE, false);
 	*address = start + PAGE_BYTES;
 	return error;
 }

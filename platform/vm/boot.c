@@ -59,9 +59,9 @@ static void check_boot_info(const struct boot_info *given)
 	if (given->magic != BOOT_INFO_MAGIC || given->version != BOOT_INFO_VERSION)
 		panic("the launcher speaks another version of the boot protocol: use kernel and "
 		      "monitor of one release");
-	if (given->cpu_count == 0 || given->cpu_count > BOOT_MAX_CPUS
-		|| given->region_count > BOOT_MAX_REGIONS || given->module_count > BOOT_MAX_MODULES
-		|| given->device_count > BOOT_MAX_DEVICES)
+	if (given->cpu_count == 0 || given->cpu_count > BOOT_MAX_CPUS ||
+		given->region_count > BOOT_MAX_REGIONS || given->module_count > BOOT_MAX_MODULES ||
+		given->device_count > BOOT_MAX_DEVICES)
 		panic("boot information is malformed");
 }
 

@@ -3,13 +3,13 @@
 #include "arch/x86_64/cpu.h"
 #include "kernel/platform.h"
 
-#define SERIAL_PORT      0x3f8
-#define SERIAL_STATUS    (SERIAL_PORT + 5)
-#define SERIAL_CAN_SEND  0x20
-#define DEBUG_EXIT_PORT  0xf4
-#define RESET_PORT       0x64
-#define RESET_COMMAND    0xfe
-#define PANIC_STATUS     70 /* EX_SOFTWARE of sysexits(3) */
+#define SERIAL_PORT     0x3f8
+#define SERIAL_STATUS   (SERIAL_PORT + 5)
+#define SERIAL_CAN_SEND 0x20
+#define DEBUG_EXIT_PORT 0xf4
+#define RESET_PORT      0x64
+#define RESET_COMMAND   0xfe
+#define PANIC_STATUS    70 /* EX_SOFTWARE of sysexits(3) */
 
 /* Panics of the PVH boot code come before there is a way from ring 3 to ring 0. */
 static bool in_ring0(void)

@@ -18,12 +18,12 @@ enum lapic_register {
 	LAPIC_TIMER_DIVIDE = 0x3e0,
 };
 
-#define LAPIC_ENABLE        0x100
-#define LAPIC_MASKED        0x10000
-#define DIVIDE_BY_1         0xb
-#define DELIVERY_INIT       0x4500
-#define DELIVERY_STARTUP    0x4600
-#define DELIVERY_FIXED      0x4000
+#define LAPIC_ENABLE     0x100
+#define LAPIC_MASKED     0x10000
+#define DIVIDE_BY_1      0xb
+#define DELIVERY_INIT    0x4500
+#define DELIVERY_STARTUP 0x4600
+#define DELIVERY_FIXED   0x4000
 
 /* Timer ticks per TSC tick as a 32.32 fixed-point number. */
 static uint64_t timer_ratio;

@@ -19,21 +19,21 @@
 #include "lib/string.h"
 #include "platform/vm/lapic.h"
 
-#define ENTRY_PRESENT  (1ull << 0)
-#define ENTRY_WRITABLE (1ull << 1)
-#define ENTRY_USER     (1ull << 2)
+#define ENTRY_PRESENT       (1ull << 0)
+#define ENTRY_WRITABLE      (1ull << 1)
+#define ENTRY_USER          (1ull << 2)
 #define ENTRY_WRITE_THROUGH (1ull << 3)
-#define ENTRY_UNCACHED (1ull << 4)
-#define ENTRY_ACCESSED (1ull << 5)
-#define ENTRY_DIRTY    (1ull << 6)
-#define ENTRY_HUGE     (1ull << 7)
-#define ENTRY_OWNED    (1ull << 9)  /* ours: an anonymous page */
-#define ENTRY_NONE     (1ull << 10) /* ours: mapped, with no rights at all */
-#define ENTRY_NX       (1ull << 63)
-#define ENTRY_ADDRESS  0x000ffffffffff000ull
-#define ENTRY_TABLE    (ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER | ENTRY_ACCESSED)
+#define ENTRY_UNCACHED      (1ull << 4)
+#define ENTRY_ACCESSED      (1ull << 5)
+#define ENTRY_DIRTY         (1ull << 6)
+#define ENTRY_HUGE          (1ull << 7)
+#define ENTRY_OWNED         (1ull << 9)  /* ours: an anonymous page */
+#define ENTRY_NONE          (1ull << 10) /* ours: mapped, with no rights at all */
+#define ENTRY_NX            (1ull << 63)
+#define ENTRY_ADDRESS       0x000ffffffffff000ull
+#define ENTRY_TABLE         (ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER | ENTRY_ACCESSED)
 
-#define ENTRIES 512
+#define ENTRIES           512
 #define DEVICE_VIRT_BYTES (256ull << 20)
 
 static uint64_t *root;
@@ -157,7 +157,8 @@ int platform_map(uintptr_t address, struct phys phys, uint64_t bytes, int protec
 	while (bytes > 0) {
 		uint64_t step = PAGE_BYTES;
 		uint64_t *entry = NULL;
-		if (((address | phys.raw) & (HUGE_PAGE_BYTES - 1)) == 0 && bytes >= HUGE_PAGE_BYTES) {
+		if (((address | phys.raw) & (HUGE_PAGE_BYTES - 1)) == 0 &&
+			bytes >= HUGE_PAGE_BYTES) {
 			entry = entry_create(address, 1);
 			if (entry != NULL && *entry == 0) {
 				*entry = phys.raw | bits | ENTRY_HUGE;
@@ -183,8 +184,8 @@ static int protection_of(uint64_t entry)
 {
 	if ((entry & ENTRY_PRESENT) == 0)
 		return 0;
-	return PAGE_READ | (entry & ENTRY_WRITABLE ? PAGE_WRITE : 0)
-		| (entry & ENTRY_NX ? 0 : PAGE_EXECUTE);
+	return PAGE_READ | (entry & ENTRY_WRITABLE ? PAGE_WRITE : 0) |
+	       (entry & ENTRY_NX ? 0 : PAGE_EXECUTE);
 }
 
 struct platform_mapping platform_lookup(uintptr_t address, uintptr_t *next)
@@ -283,7 +284,8 @@ static void flush_others(void)
 	uint64_t waiting = 0;
 	uint64_t goals[BOOT_MAX_CPUS];
 
-	for (uint64_t rest = READ_ONCE(online_mask) & ~(1ull << self); rest != 0; rest &= rest - 1) {
+	for (uint64_t rest = READ_ONCE(online_mask) & ~(1ull << self); rest != 0;
+		rest &= rest - 1) {
 		uint32_t i = (uint32_t)__builtin_ctzll(rest);
 		struct arch_cpu *cpu = &cpu_tables[i].cpu;
 		goals[i] = __atomic_add_fetch(&cpu->flush_wanted, 1, __ATOMIC_SEQ_CST);
@@ -296,8 +298,9 @@ static void flush_others(void)
 	for (; waiting != 0; waiting &= waiting - 1) {
 		uint32_t i = (uint32_t)__builtin_ctzll(waiting);
 		struct arch_cpu *cpu = &cpu_tables[i].cpu;
-		while ((int64_t)(__atomic_load_n(&cpu->flush_done, __ATOMIC_ACQUIRE) - goals[i]) < 0
-			&& !__atomic_load_n(&cpu->halted, __ATOMIC_SEQ_CST))
+		while ((int64_t)(__atomic_load_n(&cpu->flush_done, __ATOMIC_ACQUIRE) - goals[i]) <
+				0 &&
+			!__atomic_load_n(&cpu->halted, __ATOMIC_SEQ_CST))
 			arch_relax();
 	}
 }
@@ -376,8 +379,8 @@ void *platform_map_device(struct phys base, uint64_t bytes)
 			spin_unlock(&device_lock);
 			return NULL;
 		}
-		*entry = (base.raw - offset + at) | ENTRY_TABLE | ENTRY_DIRTY | ENTRY_NX
-			| ENTRY_UNCACHED | ENTRY_WRITE_THROUGH;
+		*entry = (base.raw - offset + at) | ENTRY_TABLE | ENTRY_DIRTY | ENTRY_NX |
+			 ENTRY_UNCACHED | ENTRY_WRITE_THROUGH;
 	}
 	spin_unlock(&device_lock);
 	return (void *)(uintptr_t)(start + offset);

@@ -27,9 +27,9 @@
 #define FW_CFG_SIGNATURE 0
 #define FW_CFG_CPUS      5
 
-#define MSR_STAR  0xc0000081
-#define MSR_LSTAR 0xc0000082
-#define MSR_FMASK 0xc0000084
+#define MSR_STAR     0xc0000081
+#define MSR_LSTAR    0xc0000082
+#define MSR_FMASK    0xc0000084
 #define CR4_BASE     0x620 /* PAE, OSFXSR, OSXMMEXCPT */
 #define CR4_FSGSBASE (1ull << 16)
 #define CR4_OSXSAVE  (1ull << 18)
@@ -44,8 +44,8 @@ struct table_pointers {
 };
 _Static_assert(offsetof(struct table_pointers, idt) == 16, "nucleus/pvh.S");
 
-_Noreturn void pvh_enter_ring3(uint64_t root, uint64_t info_phys, uint64_t cpu,
-	const struct table_pointers *pointers);
+_Noreturn void pvh_enter_ring3(
+	uint64_t root, uint64_t info_phys, uint64_t cpu, const struct table_pointers *pointers);
 
 static struct boot_info boot;
 uint32_t ap_number;
@@ -165,11 +165,11 @@ static bool map_image(struct boot_tables *tables)
 
 	return boot_tables_map_kernel(tables, start, phys + start, text_end - start,
 		       BOOT_TABLES_EXECUTE, (uint64_t)(uintptr_t)nucleus_start,
-		       (uint64_t)(uintptr_t)nucleus_end)
-		&& boot_tables_map(tables, text_end, phys + text_end, rodata_end - text_end,
-			BOOT_TABLES_USER, false)
-		&& boot_tables_map(tables, rodata_end, phys + rodata_end, end - rodata_end,
-			BOOT_TABLES_USER | BOOT_TABLES_WRITE, false);
+		       (uint64_t)(uintptr_t)nucleus_end) &&
+	       boot_tables_map(tables, text_end, phys + text_end, rodata_end - text_end,
+		       BOOT_TABLES_USER, false) &&
+	       boot_tables_map(tables, rodata_end, phys + rodata_end, end - rodata_end,
+		       BOOT_TABLES_USER | BOOT_TABLES_WRITE, false);
 }
 
 static void build_tables(uint64_t memory_end)
@@ -181,10 +181,10 @@ static void build_tables(uint64_t memory_end)
 	};
 	uint64_t linear_bytes = ALIGN_UP(memory_end, BOOT_TABLES_LARGE_BYTES);
 
-	if (!boot_tables_init(&tables) || !map_image(&tables)
-		|| !boot_tables_map(&tables, LINEAR_BASE, 0, linear_bytes,
-			BOOT_TABLES_USER | BOOT_TABLES_WRITE, true)
-		|| !boot_tables_map(&tables, DEVICE_VIRT_BASE, LAPIC_PHYS, PAGE_BYTES,
+	if (!boot_tables_init(&tables) || !map_image(&tables) ||
+		!boot_tables_map(&tables, LINEAR_BASE, 0, linear_bytes,
+			BOOT_TABLES_USER | BOOT_TABLES_WRITE, true) ||
+		!boot_tables_map(&tables, DEVICE_VIRT_BASE, LAPIC_PHYS, PAGE_BYTES,
 			BOOT_TABLES_USER | BOOT_TABLES_WRITE | BOOT_TABLES_UNCACHED, false))
 		panic("no room for page tables of %lu MiB of memory",
 			(unsigned long)(memory_end >> 20));
@@ -209,8 +209,8 @@ static void read_bundle(struct span span)
 	const struct bundle_header *bundle = at_phys(span.start);
 	uint64_t bytes = span.end - span.start;
 
-	if (bytes < sizeof(*bundle) || bundle->magic != BUNDLE_MAGIC
-		|| bundle->version != BUNDLE_VERSION || bundle->module_count > BOOT_MAX_MODULES)
+	if (bytes < sizeof(*bundle) || bundle->magic != BUNDLE_MAGIC ||
+		bundle->version != BUNDLE_VERSION || bundle->module_count > BOOT_MAX_MODULES)
 		panic("the initial ramdisk is not a bundle of this release; make one with "
 		      "burrow run --platform qemu");
 	if (bundle->strings > bytes || bundle->strings_bytes > bytes - bundle->strings)
@@ -242,12 +242,16 @@ static uint32_t count_cpus(void)
 {
 	static const char signature[] = "QEMU";
 
-	__asm__ volatile("outw %0, %1" : : "a"((uint16_t)FW_CFG_SIGNATURE), "Nd"((uint16_t)FW_CFG_SELECT));
+	__asm__ volatile("outw %0, %1"
+			 :
+			 : "a"((uint16_t)FW_CFG_SIGNATURE), "Nd"((uint16_t)FW_CFG_SELECT));
 	for (size_t i = 0; i < 4; i++) {
 		if (in8(FW_CFG_DATA) != (uint8_t)signature[i])
 			return 1;
 	}
-	__asm__ volatile("outw %0, %1" : : "a"((uint16_t)FW_CFG_CPUS), "Nd"((uint16_t)FW_CFG_SELECT));
+	__asm__ volatile("outw %0, %1"
+			 :
+			 : "a"((uint16_t)FW_CFG_CPUS), "Nd"((uint16_t)FW_CFG_SELECT));
 	uint32_t count = in8(FW_CFG_DATA);
 	count |= (uint32_t)in8(FW_CFG_DATA) << 8;
 	return count == 0 ? 1 : MIN(count, BOOT_MAX_CPUS);
@@ -303,7 +307,8 @@ _Noreturn void pvh_start(uint64_t start_info_phys)
 	if (start->magic != PVH_START_MAGIC)
 		panic("started without PVH information");
 	if (start->module_count != 1)
-		panic("started without a program: give a bundle as initial ramdisk, or use burrow run");
+		panic("started without a program: give a bundle as initial ramdisk, or use burrow "
+		      "run");
 	const struct hvm_module *module = at_phys(start->modules);
 	struct span bundle = {module->address, module->address + module->bytes};
 	if (bundle.end > FIRST_MAP_END)

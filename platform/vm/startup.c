@@ -12,7 +12,7 @@
 extern const char ap_code[], ap_code_end[];
 
 /* The APIC timer of QEMU and KVM counts nanoseconds. */
-#define APIC_HZ 1000000000ull
+#define APIC_HZ            1000000000ull
 #define CALIBRATION_COUNTS 2000000u /* 2 ms */
 
 void startup_calibrate(struct boot_info *info)
