@@ -7,7 +7,7 @@
 #include "kernel/mm/vm.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/sched.h"
-#include "kernel/syscall/rlimit.h"
+#include "kernel/rlimit.h"
 
 uint64_t clock_realtime_ns(void)
 {

@@ -10,7 +10,7 @@
 #include "kernel/fs/file_lock.h"
 #include "kernel/lock.h"
 #include "kernel/mm/heap.h"
-#include "kernel/syscall/rlimit.h"
+#include "kernel/rlimit.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 

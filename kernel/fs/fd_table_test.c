@@ -1,7 +1,7 @@
 /* The table of descriptors against a model, and lookups while others close. */
 #include "arch/host/fake_tree.h"
 #include "kernel/fs/file.h"
-#include "kernel/syscall/rlimit.h"
+#include "kernel/rlimit.h"
 #include "abi/linux/errno.h"
 #include "lib/test.h"
 

@@ -9,7 +9,7 @@
 #include "kernel/exec/exec.h"
 #include "kernel/mm/heap.h"
 #include "kernel/mm/vm.h"
-#include "kernel/syscall/rlimit.h"
+#include "kernel/rlimit.h"
 #include "lib/format.h"
 #include "lib/string.h"
 

@@ -4,7 +4,7 @@
 #include "kernel/fs/tree.h"
 #include "kernel/mm/uaccess.h"
 #include "kernel/syscall/prototypes.h"
-#include "kernel/syscall/rlimit.h"
+#include "kernel/rlimit.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/syscall/user_path.h"
 #include "lib/string.h"

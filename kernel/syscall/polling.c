@@ -8,7 +8,7 @@
 #include "kernel/mm/uaccess.h"
 #include "kernel/syscall/prototypes.h"
 #include "kernel/syscall/user_path.h"
-#include "kernel/syscall/rlimit.h"
+#include "kernel/rlimit.h"
 #include "kernel/syscall/wait_arguments.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"

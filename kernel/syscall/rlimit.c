@@ -2,7 +2,7 @@
  * Resource limits: getrlimit(2). Those that other rooms obey are handed to them; the
  * others are kept for the program to read back, as nothing here is ever short of them.
  */
-#include "kernel/syscall/rlimit.h"
+#include "kernel/rlimit.h"
 #include "kernel/credentials.h"
 #include "kernel/lock.h"
 #include "kernel/mm/uaccess.h"

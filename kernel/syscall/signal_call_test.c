@@ -6,7 +6,7 @@
 #include "kernel/credentials.h"
 #include "kernel/mm/heap.h"
 #include "kernel/syscall/prototypes.h"
-#include "kernel/syscall/rlimit.h"
+#include "kernel/rlimit.h"
 #include "kernel/syscall/signal_frame.h"
 #include "kernel/syscall/syscall.h"
 #include "lib/test.h"

@@ -1,8 +1,8 @@
 /*
  * Resource limits that other rooms obey: getrlimit(2).
  */
-#ifndef KERNEL_SYSCALL_RLIMIT_H
-#define KERNEL_SYSCALL_RLIMIT_H
+#ifndef KERNEL_RLIMIT_H
+#define KERNEL_RLIMIT_H
 
 #include <stdint.h>
 
