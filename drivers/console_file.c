@@ -225,24 +225,21 @@ static long stream_ioctl(struct file *file, uint32_t request, uintptr_t argument
 	return -LINUX_ENOTTY;
 }
 
-/* Pipes and terminals can wait for; files and /dev/null are always ready, and epoll(7)
- * takes only what has a queue. */
-static const struct file_ops waiting_ops = {
-	.kind = "console",
-	.read = stream_read,
-	.write = stream_write,
-	.poll = stream_poll,
-	.poll_queue = stream_poll_queue,
-	.ioctl = stream_ioctl,
-	.stat = stream_stat,
-};
+static int stream_reopen(struct file *file, uint32_t flags, struct file **result);
 
-static const struct file_ops ready_ops = {
-	.kind = "console",
-	.read = stream_read,
-	.write = stream_write,
-	.ioctl = stream_ioctl,
-	.stat = stream_stat,
+/* By enum boot_stream_kind. Pipes and terminals can be waited for; files and /dev/null are
+ * always ready, and epoll(7) takes only what has a queue. Names as /proc/self/fd shows. */
+#define STREAM_OPS(name)                                                                           \
+	.kind = (name), .read = stream_read, .write = stream_write, .ioctl = stream_ioctl,         \
+	.stat = stream_stat, .reopen = stream_reopen
+#define WAITING_STREAM_OPS(name)                                                                   \
+	STREAM_OPS(name), .poll = stream_poll, .poll_queue = stream_poll_queue
+
+static const struct file_ops stream_ops[] = {
+	[BOOT_STREAM_PIPE] = {WAITING_STREAM_OPS("pipe")},
+	[BOOT_STREAM_FILE] = {STREAM_OPS("console")},
+	[BOOT_STREAM_TTY] = {WAITING_STREAM_OPS("/dev/tty")},
+	[BOOT_STREAM_NULL] = {STREAM_OPS("/dev/null")},
 };
 
 /* ---- opening ------------------------------------------------------------------------------ */
@@ -279,6 +276,8 @@ void console_streams_init(void)
 
 		*stream = (struct console_stream){
 			.kind = (uint8_t)console_stream_kind(which), .which = (uint8_t)which};
+		if (stream->kind >= ARRAY_SIZE(stream_ops))
+			stream->kind = BOOT_STREAM_PIPE;
 		if (stream->kind == BOOT_STREAM_TTY)
 			connect_terminal(stream);
 		else if (which == CONSOLE_STDIN)
@@ -294,13 +293,11 @@ int console_open(int which, struct file *file)
 	struct console_stream *stream;
 
 	if (which < CONSOLE_STDIN || which > CONSOLE_TERMINAL ||
-		console_stream_kind(which) == BOOT_STREAM_CLOSED)
+		streams[which].kind == BOOT_STREAM_CLOSED)
 		return -LINUX_ENXIO;
 	stream = &streams[which];
 	file->data = stream;
-	file->ops = stream->kind == BOOT_STREAM_FILE || stream->kind == BOOT_STREAM_NULL
-			    ? &ready_ops
-			    : &waiting_ops;
+	file->ops = &stream_ops[stream->kind];
 	return 0;
 }
 
@@ -313,9 +310,21 @@ static uint32_t flags_of(int which)
 	return which == CONSOLE_STDIN ? LINUX_O_RDONLY : LINUX_O_WRONLY;
 }
 
+static int stream_reopen(struct file *file, uint32_t flags, struct file **result)
+{
+	const struct console_stream *stream = file->data;
+	uint32_t wanted = flags & LINUX_O_ACCMODE, has = flags_of(stream->which);
+
+	if (has != LINUX_O_RDWR && has != wanted)
+		return -LINUX_EACCES;
+	*result = file_create(file->ops,
+		flags & (LINUX_O_ACCMODE | LINUX_O_NONBLOCK | LINUX_O_APPEND), file->data);
+	return *result != NULL ? 0 : -LINUX_ENOMEM;
+}
+
 struct file *console_file(int which)
 {
-	struct file *file = file_create(&waiting_ops, flags_of(which), NULL);
+	struct file *file = file_create(&stream_ops[BOOT_STREAM_NULL], flags_of(which), NULL);
 
 	if (file != NULL && console_open(which, file) != 0) {
 		file_release(file);

@@ -49,6 +49,9 @@ struct file_ops {
 	int (*flags_changed)(struct file *file, uint32_t new_flags);
 	/* Called for every close(2) of a descriptor of this file (locks). May be NULL. */
 	void (*close_descriptor)(struct file *file);
+	/* A new description of the same thing, for an open of /proc/self/fd/N where the file
+	 * has no name in the tree. May sleep. NULL: the description itself is shared. */
+	int (*reopen)(struct file *file, uint32_t flags, struct file **result);
 	/* Last reference gone: free private data. May sleep. */
 	void (*release)(struct file *file);
 };

@@ -88,13 +88,16 @@ static int open_existing(
 }
 
 /* An open file without a name in the tree, reached through /proc/self/fd: a stream
- * has no position, so another descriptor of it is as good as a new description. */
+ * has no position, so another descriptor of it is as good as a new description, unless
+ * the kind of file knows better. */
 static int open_stream(struct file *file, uint32_t flags, struct file **result)
 {
 	uint32_t wanted = flags & LINUX_O_ACCMODE, has = file->flags & LINUX_O_ACCMODE;
 
 	if (flags & LINUX_O_DIRECTORY)
 		return -LINUX_ENOTDIR;
+	if (file->ops->reopen && !(flags & LINUX_O_PATH))
+		return file->ops->reopen(file, flags, result);
 	if (file->ops->seek || !file->ops->stat || (has != LINUX_O_RDWR && has != wanted))
 		return -LINUX_ENXIO;
 	file_acquire(file);

@@ -240,6 +240,8 @@ static void pipe_release(struct file *file)
 	drop(file->data);
 }
 
+static int pipe_reopen(struct file *file, uint32_t flags, struct file **result);
+
 static const struct file_ops pipe_ops = {
 	.kind = "pipe",
 	.read = pipe_read,
@@ -248,6 +250,7 @@ static const struct file_ops pipe_ops = {
 	.poll_queue = pipe_poll_queue,
 	.ioctl = pipe_ioctl,
 	.stat = pipe_stat,
+	.reopen = pipe_reopen,
 	.release = pipe_release,
 };
 
@@ -383,6 +386,38 @@ int pipe_open_fifo(struct vnode *vnode, struct file *file)
 	}
 	file->ops = &pipe_ops;
 	file->data = pipe;
+	return 0;
+}
+
+static void acquire(struct pipe *pipe)
+{
+	__atomic_add_fetch(&pipe->references, 1, __ATOMIC_RELAXED);
+}
+
+static const struct file_ops unopened_ops = {.kind = "pipe"};
+
+/* As an open of a FIFO. A pipe that is one has a name, by which it is opened. */
+static int pipe_reopen(struct file *file, uint32_t flags, struct file **result)
+{
+	struct pipe *pipe = file->data;
+	struct file *fresh;
+	int error;
+
+	if (pipe->fifo != NULL)
+		return -LINUX_ENXIO;
+	fresh = file_create(
+		&unopened_ops, flags & (LINUX_O_ACCMODE | LINUX_O_NONBLOCK | LINUX_O_DIRECT), NULL);
+	if (fresh == NULL)
+		return -LINUX_ENOMEM;
+	error = enter_fifo(pipe, fresh);
+	if (error != 0) {
+		file_release(fresh);
+		return error;
+	}
+	acquire(pipe);
+	fresh->ops = &pipe_ops;
+	fresh->data = pipe;
+	*result = fresh;
 	return 0;
 }
 

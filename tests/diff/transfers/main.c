@@ -274,6 +274,29 @@ static void fifos(void)
 	TRY(unlink("fifo"));
 }
 
+/* A pipe opened by its descriptor is another description of the same pipe. */
+static void reopened(void)
+{
+	char path[32];
+	int a[2];
+	make_pipe(a, 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", a[0]);
+	int in = (int)TRY(open(path, O_RDONLY | O_NONBLOCK));
+	int out = (int)TRY(open(path, O_WRONLY));
+	TRY(fcntl(a[0], F_GETFL));
+	TRY(fcntl(in, F_GETFL) & O_NONBLOCK);
+	TRY(write(out, "abc", 3));
+	TRY(read(in, page, 2));
+	TRY(read(a[0], page, 2));
+	close(a[1]);
+	state("one writer left", in);
+	close(out);
+	state("none", in);
+	close(a[0]);
+	TRY(open(path, O_RDONLY));
+	close(in);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -285,6 +308,7 @@ int main(void)
 	packets();
 	sizes();
 	fifos();
+	reopened();
 	unlink("transfer");
 	unlink("receiver");
 	return 0;
