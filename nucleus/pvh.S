@@ -108,6 +108,8 @@ pvh_enter_ring3:
 	lidt 16(%rcx)
 	mov $SELECTOR_TSS, %eax
 	ltr %ax
+	xor %eax, %eax
+	lldt %ax /* none: after reset it is all of low memory */
 	mov $SELECTOR_USER_DATA, %eax
 	mov %eax, %ds
 	mov %eax, %es
