@@ -135,9 +135,7 @@ static uint8_t *copy_page(struct rewriting *r, const struct elf_segment *segment
 	uint8_t *copy = platform_phys_to_virt(page);
 	memcpy(copy, r->image->file + offset, bytes);
 	memset(copy + bytes, 0, PAGE_BYTES - bytes);
-	/* Nothing has run yet, so no vcpu remembers the page of the file. */
-	platform_unmap(address);
-	if (platform_map(address, page, PAGE_BYTES, segment->rights, true) != 0) {
+	if (vm_place(address, page, PAGE_BYTES, segment->rights, true) != 0) {
 		page_free(page, 1);
 		return NULL;
 	}
@@ -200,7 +198,7 @@ static int make_stub_page(struct rewriting *r)
 		return error;
 	if (!page_alloc(1, PAGE_ALLOC_ZERO, &page))
 		return -LINUX_ENOMEM;
-	error = platform_map(address, page, PAGE_BYTES, PAGE_READ | PAGE_EXECUTE, true);
+	error = vm_place(address, page, PAGE_BYTES, PAGE_READ | PAGE_EXECUTE, true);
 	if (error != 0)
 		return error;
 	r->stub_page = platform_phys_to_virt(page);

@@ -31,10 +31,10 @@ int exec_map_vdso(uintptr_t *address)
 		"[vdso]", &start);
 	if (error != 0)
 		return error;
-	error = platform_map(start, phys_of_image(data), PAGE_BYTES, PAGE_READ, false);
+	error = vm_place(start, phys_of_image(data), PAGE_BYTES, PAGE_READ, false);
 	if (error == 0)
-		error = platform_map(start + PAGE_BYTES, phys_of_image(vdso_image_start),
-			image_bytes, PAGE_READ | PAGE_EXECUTE, false);
+		error = vm_place(start + PAGE_BYTES, phys_of_image(vdso_image_start), image_bytes,
+			PAGE_READ | PAGE_EXECUTE, false);
 	*address = start + PAGE_BYTES;
 	return error;
 }

@@ -48,6 +48,10 @@ int vm_remap(uintptr_t address, uint64_t old_bytes, uint64_t new_bytes, bool may
 	bool fixed, uintptr_t new_address, uintptr_t *result);
 /* `advice`: the MADV_ numbers of Linux. DONTNEED and FREE really drop pages. */
 int vm_advise(uintptr_t address, uint64_t bytes, int advice);
+/* Maps pages that the kernel has made itself (rewritten text, the vDSO) inside an area,
+ * in place of what is there; `owned` ones are freed with the area. The program has not
+ * touched the range yet: nothing is flushed. -ENOMEM. */
+int vm_place(uintptr_t address, struct phys phys, uint64_t bytes, int protection, bool owned);
 /* One byte a page: bit 0 set if present. `vector` is kernel memory. */
 int vm_resident(uintptr_t address, uint64_t bytes, uint8_t *vector);
 int vm_sync(uintptr_t address, uint64_t bytes, bool wait);

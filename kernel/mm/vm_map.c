@@ -205,6 +205,24 @@ bool vm_area_describe(uintptr_t address, char *buffer, size_t capacity, uint64_t
 	return area != NULL;
 }
 
+int vm_place(uintptr_t address, struct phys phys, uint64_t bytes, int protection, bool owned)
+{
+	int error;
+
+	vm_lock();
+	for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) {
+		if (platform_lookup(address + at, NULL).bytes != 0) {
+			platform_unmap(address + at);
+			pages_account(-1);
+		}
+	}
+	error = platform_map(address, phys, bytes, protection, owned);
+	if (error == 0)
+		pages_account((int64_t)(bytes >> PAGE_SHIFT));
+	vm_unlock();
+	return error;
+}
+
 int vm_resident(uintptr_t address, uint64_t bytes, uint8_t *vector)
 {
 	uintptr_t end = address + bytes, next;
