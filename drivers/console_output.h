@@ -18,7 +18,7 @@
 
 #define CONSOLE_PIECES_MAXIMUM 256
 #define CONSOLE_AREA_FIRST     4096u
-#define CONSOLE_AREA_MAXIMUM   524288u
+#define CONSOLE_AREA_MAXIMUM   1048576u
 #define CONSOLE_PIECE_MAXIMUM  65536u
 #define CONSOLE_ATOMIC_BYTES   4096u /* a write up to this is taken whole or not at all */
 

@@ -1,5 +1,5 @@
 # All of the room: one file an idea, so that subjects never meet in this list.
-KERNEL_SOURCES += $(filter-out %_test.c,$(sort $(wildcard drivers/*.c)))
+KERNEL_SOURCES += $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard drivers/*.c)))
 
 UNIT_TESTS += drivers/virtio_ring_test
 drivers/virtio_ring_test_SOURCES := drivers/virtio_ring.c
@@ -11,3 +11,7 @@ drivers/console_test_SOURCES := drivers/console_control.c drivers/console_input.
 	kernel/sched/mutex.c kernel/sched/wait.c arch/host/fake_heap.c \
 	arch/host/fake_memory.c arch/host/fake_panic.c arch/host/fake_threads.c \
 	arch/host/fake_user_access.c
+
+FUZZERS += drivers/virtio_ring_fuzz drivers/console_fuzz
+drivers/virtio_ring_fuzz_SOURCES := drivers/virtio_ring.c
+drivers/console_fuzz_SOURCES := drivers/console_control.c
