@@ -17,7 +17,7 @@
 #define ABI_KERNEL_IMAGE_H
 
 #define KERNEL_VIRT_BASE 0xffffffff80000000ull
-#define KERNEL_PHYS_LINK 0x200000ull /* where p_paddr starts */
+#define KERNEL_PHYS_LINK 0x200000 /* where p_paddr starts */
 #define LINEAR_BASE      0xffff900000000000ull /* all of guest-physical memory, offset by this */
 #define DEVICE_VIRT_BASE 0xfffffffff0000000ull /* local APIC, I/O APIC and device registers */
 
