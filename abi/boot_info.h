@@ -92,10 +92,10 @@ enum boot_stream_kind {
 };
 
 enum boot_flags {
-	BOOT_VERBOSE = 1u << 0,        /* kernel log and the summary at exit go to stderr */
-	BOOT_TRACE_SYSCALLS = 1u << 1, /* one line a system call on stderr */
+	BOOT_VERBOSE = 1u << 0,         /* kernel log and the summary at exit go to stderr */
+	BOOT_TRACE_SYSCALLS = 1u << 1,  /* one line a system call on stderr */
 	BOOT_EXIT_DEBUG_PORT = 1u << 2, /* QEMU isa-debug-exit at 0xf4 */
-	BOOT_DIRECT = 1u << 3,         /* our monitor: exit port 0x600, no serial, no PIC */
+	BOOT_DIRECT = 1u << 3,          /* our monitor: exit port 0x600, no serial, no PIC */
 };
 
 struct boot_info {
@@ -107,17 +107,17 @@ struct boot_info {
 	uint32_t module_count;
 	uint32_t device_count;
 
-	uint64_t kernel_base;  /* where the kernel image's first byte lies */
-	uint64_t page_tables;  /* root, as loaded in CR3 */
-	uint64_t tables_next;  /* free pages for more page tables, inside a RESERVED region */
+	uint64_t kernel_base; /* where the kernel image's first byte lies */
+	uint64_t page_tables; /* root, as loaded in CR3 */
+	uint64_t tables_next; /* free pages for more page tables, inside a RESERVED region */
 	uint64_t tables_end;
 
-	uint64_t tsc_hz;       /* 0: the kernel calibrates */
-	uint64_t lapic_hz;     /* timer input clock; 0: the kernel calibrates */
-	uint64_t wall_ns;      /* CLOCK_REALTIME at the instant the TSC read wall_tsc */
+	uint64_t tsc_hz;   /* 0: the kernel calibrates */
+	uint64_t lapic_hz; /* timer input clock; 0: the kernel calibrates */
+	uint64_t wall_ns;  /* CLOCK_REALTIME at the instant the TSC read wall_tsc */
 	uint64_t wall_tsc;
-	uint64_t start_tsc;    /* TSC when the launcher was started, 0 if unknown */
-	uint8_t seed[64];      /* fresh randomness; the kernel wipes it */
+	uint64_t start_tsc; /* TSC when the launcher was started, 0 if unknown */
+	uint8_t seed[64];   /* fresh randomness; the kernel wipes it */
 
 	/* The program's path, argument_count strings argv[0]..., environment_count strings
 	 * NAME=VALUE, the working directory (absent or empty: /); each ends in NUL. */
@@ -126,7 +126,7 @@ struct boot_info {
 	uint32_t argument_count;
 	uint32_t environment_count;
 
-	uint8_t streams[4];    /* enum boot_stream_kind of stdin, stdout, stderr */
+	uint8_t streams[4]; /* enum boot_stream_kind of stdin, stdout, stderr */
 	uint16_t tty_rows;
 	uint16_t tty_columns;
 
@@ -143,7 +143,7 @@ _Static_assert(sizeof(struct boot_info) == 200 + 16 * 24 + 8 * 24 + 16 * 200, "s
 
 /* Port of our monitor: a 32-bit write ends the VM with that exit status (0-255),
  * a write with bit 31 set reports a kernel panic (registers follow on CONTROL). */
-#define BOOT_EXIT_PORT 0x600
+#define BOOT_EXIT_PORT  0x600
 #define BOOT_EXIT_PANIC 0x80000000u
 
 #endif

@@ -24,7 +24,7 @@
 struct bundle_header {
 	uint64_t magic;
 	uint32_t version;
-	uint32_t flags; /* enum boot_flags */
+	uint32_t flags;   /* enum boot_flags */
 	uint64_t wall_ns; /* CLOCK_REALTIME when the launcher started the loader */
 	uint8_t seed[64];
 	uint64_t strings; /* as in struct boot_info; offset from the header */

@@ -20,11 +20,12 @@ enum control_type {
 	CONTROL_STDIN_END = 3,     /* value: bytes of stdin sent in all */
 	CONTROL_OUTPUT_CLOSED = 4, /* value: 1 stdout, 2 stderr: nobody reads it any more */
 	/* guest to launcher */
-	CONTROL_EXIT = 16,    /* value: exit status; sent after all output */
-	CONTROL_KILLED = 17,  /* value: fatal signal number */
-	CONTROL_PANIC = 18,   /* payload: text of a kernel panic, with a backtrace of addresses */
-	CONTROL_TERMIOS = 19, /* payload: struct termios (Linux) to set on the launcher's terminal */
-	CONTROL_READY = 20,   /* value: TSC at entry to the program (for --verbose) */
+	CONTROL_EXIT = 16,   /* value: exit status; sent after all output */
+	CONTROL_KILLED = 17, /* value: fatal signal number */
+	CONTROL_PANIC = 18,  /* payload: text of a kernel panic, with a backtrace of addresses */
+	CONTROL_TERMIOS =
+		19,         /* payload: struct termios (Linux) to set on the launcher's terminal */
+	CONTROL_READY = 20, /* value: TSC at entry to the program (for --verbose) */
 };
 
 struct control_header {

@@ -17,7 +17,7 @@
 #define ABI_KERNEL_IMAGE_H
 
 #define KERNEL_VIRT_BASE 0xffffffff80000000ull
-#define KERNEL_PHYS_LINK 0x200000 /* where p_paddr starts */
+#define KERNEL_PHYS_LINK 0x200000              /* where p_paddr starts */
 #define LINEAR_BASE      0xffff900000000000ull /* all of guest-physical memory, offset by this */
 #define DEVICE_VIRT_BASE 0xfffffffff0000000ull /* local APIC, I/O APIC and device registers */
 
@@ -37,8 +37,8 @@
 struct kernel_note {
 	uint32_t version; /* 1 */
 	uint32_t cpu_tables_stride;
-	uint64_t entry;      /* virtual, 64-bit, ring 3 */
-	uint64_t cpu_tables; /* virtual: struct cpu_tables of vcpu 0 */
+	uint64_t entry;                 /* virtual, 64-bit, ring 3 */
+	uint64_t cpu_tables;            /* virtual: struct cpu_tables of vcpu 0 */
 	uint32_t gdt_offset, gdt_bytes; /* within struct cpu_tables */
 	uint32_t idt_offset, idt_bytes;
 	uint32_t tss_offset, tss_bytes;

@@ -2,7 +2,7 @@
  * The console as a whole: devices, the control channel, the kernel's own words. See
  * console.h; descriptors of the program are in console_file.c.
  */
-#include "drivers/console.h"
+#include "kernel/console.h"
 #include "drivers/console_control.h"
 #include "drivers/console_port.h"
 #include "drivers/console_state.h"

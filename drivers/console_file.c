@@ -2,7 +2,7 @@
  * The standard streams as files of the program: what fstat, poll, ioctl and isatty say
  * of them follows the kind of stream at the launcher (enum boot_stream_kind).
  */
-#include "drivers/console.h"
+#include "kernel/console.h"
 #include "drivers/console_state.h"
 #include "kernel/fs/file.h"
 #include "kernel/mm/uaccess.h"

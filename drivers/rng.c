@@ -1,5 +1,5 @@
 /* See rng.h. */
-#include "drivers/rng.h"
+#include "kernel/entropy.h"
 #include "drivers/virtio_device.h"
 #include "kernel/log.h"
 #include "kernel/mm/heap.h"

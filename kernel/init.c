@@ -1,7 +1,7 @@
 /* Boot of the kernel: one ordered list of calls, on vcpu 0, each with what it needs. */
 #include "abi/boot_info.h"
-#include "drivers/console.h"
-#include "drivers/rng.h"
+#include "kernel/console.h"
+#include "kernel/entropy.h"
 #include "kernel/exec/exec.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/vfs.h"

@@ -18,7 +18,10 @@ struct spinlock {
 	uint32_t serving;
 };
 
-#define SPINLOCK_INIT {0, 0}
+#define SPINLOCK_INIT                                                                              \
+	{                                                                                          \
+		0, 0                                                                               \
+	}
 
 static inline void spin_init(struct spinlock *lock)
 {
@@ -39,8 +42,8 @@ static inline bool spin_trylock(struct spinlock *lock)
 	uint32_t serving = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED);
 	uint32_t expected = serving;
 
-	return __atomic_compare_exchange_n(&lock->ticket, &expected, serving + 1, false,
-		__ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(
+		&lock->ticket, &expected, serving + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 static inline void spin_unlock(struct spinlock *lock)

@@ -4,7 +4,7 @@
  */
 #include "kernel/log.h"
 #include "kernel/platform.h"
-#include "drivers/console.h"
+#include "kernel/console.h"
 #include "lib/format.h"
 #include "lib/string.h"
 

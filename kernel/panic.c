@@ -5,7 +5,7 @@
 #include "kernel/panic.h"
 #include "kernel/arch.h"
 #include "kernel/platform.h"
-#include "drivers/console.h"
+#include "kernel/console.h"
 #include "lib/format.h"
 
 /* Must fit a control message (abi/control.h). */

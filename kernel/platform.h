@@ -64,7 +64,7 @@ int platform_map(uintptr_t address, struct phys phys, uint64_t bytes, int protec
 
 struct platform_mapping {
 	struct phys phys;
-	uint64_t bytes;  /* PAGE_BYTES or HUGE_PAGE_BYTES; 0: nothing mapped */
+	uint64_t bytes; /* PAGE_BYTES or HUGE_PAGE_BYTES; 0: nothing mapped */
 	int protection;
 	bool owned;
 	bool dirty;
@@ -108,8 +108,8 @@ void platform_kick(uint32_t cpu);
 typedef void (*platform_interrupt_fn)(void *argument);
 /* Calls handler(argument) on vcpu 0, in kernel context, for this interrupt
  * (struct boot_device.interrupt and its transport). Returns 0 or -EBUSY. */
-int platform_interrupt_attach(const struct boot_device *device, platform_interrupt_fn handler,
-	void *argument);
+int platform_interrupt_attach(
+	const struct boot_device *device, platform_interrupt_fn handler, void *argument);
 
 /* ---- the end ------------------------------------------------------------ */
 

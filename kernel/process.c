@@ -2,7 +2,7 @@
  * The end of the program, which is the end of its machine. The contract is in
  * kernel/sched/thread.h.
  */
-#include "drivers/console.h"
+#include "kernel/console.h"
 #include "kernel/log.h"
 #include "kernel/mm/page_alloc.h"
 #include "kernel/mm/vm.h"

@@ -73,12 +73,23 @@ static const char *parse_flags(const char *f, struct spec *spec)
 {
 	for (;; f++) {
 		switch (*f) {
-		case '-': spec->left = true; break;
-		case '0': spec->zero = true; break;
-		case '+': spec->plus = true; break;
-		case ' ': spec->space = true; break;
-		case '#': spec->alternate = true; break;
-		default: return f;
+		case '-':
+			spec->left = true;
+			break;
+		case '0':
+			spec->zero = true;
+			break;
+		case '+':
+			spec->plus = true;
+			break;
+		case ' ':
+			spec->space = true;
+			break;
+		case '#':
+			spec->alternate = true;
+			break;
+		default:
+			return f;
 		}
 	}
 }
@@ -169,8 +180,13 @@ size_t format_text_args(char *buffer, size_t capacity, const char *format, va_li
 		case 'o':
 			value = bytes == 8 ? va_arg(args, uint64_t) : va_arg(args, unsigned);
 			value = narrow_unsigned(value, bytes);
-			put_number(&out, &spec, value, *f == 'u' ? 10 : *f == 'o' ? 8 : 16, *f == 'X',
-				spec.alternate && value != 0 && *f != 'u' ? (*f == 'o' ? "0" : "0x") : "");
+			put_number(&out, &spec, value,
+				*f == 'u'   ? 10
+				: *f == 'o' ? 8
+					    : 16,
+				*f == 'X',
+				spec.alternate && value != 0 && *f != 'u' ? (*f == 'o' ? "0" : "0x")
+									  : "");
 			break;
 		case 'p':
 			put_number(&out, &spec, (uintptr_t)va_arg(args, void *), 16, false, "0x");
@@ -185,7 +201,8 @@ size_t format_text_args(char *buffer, size_t capacity, const char *format, va_li
 			if (s == NULL)
 				s = "(null)";
 			put_bytes(&out, &spec, s,
-				spec.precision >= 0 ? strnlen(s, (size_t)spec.precision) : strlen(s));
+				spec.precision >= 0 ? strnlen(s, (size_t)spec.precision)
+						    : strlen(s));
 			break;
 		}
 		case '%':

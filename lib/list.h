@@ -15,7 +15,10 @@ struct list {
 	struct list *prev;
 };
 
-#define LIST_INIT(name) {&(name), &(name)}
+#define LIST_INIT(name)                                                                            \
+	{                                                                                          \
+		&(name), &(name)                                                                   \
+	}
 
 static inline void list_init(struct list *list)
 {
@@ -84,7 +87,8 @@ static inline void list_splice_last(struct list *to, struct list *from)
 #define LIST_ENTRY(link, type, member) CONTAINER_OF(link, type, member)
 
 /* `link` is a struct list *; the _SAFE form allows removing `link` in the body. */
-#define LIST_FOR_EACH(link, head) for (struct list *link = (head)->next; link != (head); link = link->next)
+#define LIST_FOR_EACH(link, head)                                                                  \
+	for (struct list *link = (head)->next; link != (head); link = link->next)
 #define LIST_FOR_EACH_SAFE(link, after, head)                                                      \
 	for (struct list *link = (head)->next, *after = link->next; link != (head);                \
 		link = after, after = link->next)

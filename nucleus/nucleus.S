@@ -10,8 +10,8 @@
  * An int3 from anywhere else is the program's breakpoint: it is reflected to the
  * kernel's fault entry in ring 3.
  */
-#include "arch/x86_64/cpu.h"
 #include "abi/kernel_image.h"
+#include "abi/nucleus.h"
 
 	.section .nucleus, "ax", @progbits
 	.globl nucleus_start

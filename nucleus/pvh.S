@@ -8,8 +8,8 @@
  * AP_CODE_PAGE, with the same first tables.
  */
 #include "abi/kernel_image.h"
+#include "abi/nucleus.h"
 #include "abi/pvh.h"
-#include "platform/vm/pvh.h"
 
 #define PHYS(symbol) ((symbol) - 0xffffffff80000000 + KERNEL_PHYS_LINK)
 

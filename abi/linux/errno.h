@@ -137,8 +137,8 @@ enum linux_errno {
 
 	/* Never seen by a program: the system call is restarted or becomes EINTR
 	 * when a signal is delivered (kernel/signal/signal.h). */
-	LINUX_ERESTARTSYS = 512,        /* restart if the handler has SA_RESTART */
-	LINUX_ERESTARTNOHAND = 514,     /* restart only if no handler runs */
+	LINUX_ERESTARTSYS = 512,           /* restart if the handler has SA_RESTART */
+	LINUX_ERESTARTNOHAND = 514,        /* restart only if no handler runs */
 	LINUX_ERESTART_RESTARTBLOCK = 516, /* as NOHAND, through restart_syscall(2) */
 };
 

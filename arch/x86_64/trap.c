@@ -12,7 +12,7 @@
 #include "kernel/platform.h"
 #include "kernel/sched/thread.h"
 #include "lib/string.h"
-#include "platform/vm/lapic.h"
+#include "arch/x86_64/lapic.h"
 
 #define VECTOR_DEBUG      1
 #define VECTOR_NMI        2

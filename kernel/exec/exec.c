@@ -3,7 +3,7 @@
 
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
-#include "drivers/console.h"
+#include "kernel/console.h"
 #include "kernel/arch.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/log.h"

@@ -9,7 +9,7 @@
 #include "abi/elf.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/mman.h"
-#include "kernel/fs/page_source.h"
+#include "kernel/mm/page_source.h"
 #include "kernel/log.h"
 #include "kernel/mm/uaccess.h"
 #include "kernel/mm/vm.h"

@@ -6,7 +6,7 @@
 #include "kernel/mm/page_alloc.h"
 #include "kernel/mm/vm.h"
 #include "kernel/random.h"
-#include "drivers/console.h"
+#include "kernel/console.h"
 #include "lib/string.h"
 
 static long read_nothing(struct file *file, struct uio *uio, uint64_t *offset)

@@ -94,8 +94,7 @@ static uint32_t eventfd_poll(struct file *file)
 	struct eventfd *event = file->data;
 	uint64_t count = READ_ONCE(event->count);
 
-	return (count != 0 ? POLL_IN : 0u) |
-	       (count < COUNT_MAXIMUM ? POLL_OUT : 0u);
+	return (count != 0 ? POLL_IN : 0u) | (count < COUNT_MAXIMUM ? POLL_OUT : 0u);
 }
 
 static struct wait_queue *eventfd_poll_queue(struct file *file)

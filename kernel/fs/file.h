@@ -11,7 +11,7 @@
 
 #include "lib/compiler.h"
 #include "lib/list.h"
-#include "kernel/fs/page_source.h"
+#include "kernel/mm/page_source.h"
 #include "kernel/fs/poll.h"
 #include "kernel/mm/uio.h"
 #include "kernel/sched/mutex.h"
@@ -38,9 +38,10 @@ struct file_ops {
 	/* -ENOTTY when missing. `argument` is the user's word. */
 	long (*ioctl)(struct file *file, uint32_t request, uintptr_t argument);
 	int (*stat)(struct file *file, struct linux_stat *stat);
-	int (*truncate)(struct file *file, uint64_t bytes);              /* -EINVAL */
-	int (*sync)(struct file *file, bool data_only);                  /* -EINVAL */
-	int (*allocate)(struct file *file, int mode, uint64_t offset, uint64_t bytes); /* -EOPNOTSUPP */
+	int (*truncate)(struct file *file, uint64_t bytes); /* -EINVAL */
+	int (*sync)(struct file *file, bool data_only);     /* -EINVAL */
+	int (*allocate)(
+		struct file *file, int mode, uint64_t offset, uint64_t bytes); /* -EOPNOTSUPP */
 	/* Directory entries as linux_dirent64 into uio. -ENOTDIR. */
 	long (*read_directory)(struct file *file, struct uio *uio, uint64_t *offset);
 	/* The source of pages for mmap, without a new reference. NULL: -ENODEV. */
@@ -59,13 +60,13 @@ struct file_ops {
 struct file {
 	const struct file_ops *ops;
 	uint32_t references;
-	uint32_t flags;         /* O_ flags of open(2), changeable by F_SETFL */
+	uint32_t flags;             /* O_ flags of open(2), changeable by F_SETFL */
 	struct mutex position_lock; /* guards offset for read/write/lseek of seekable files */
 	uint64_t offset;
-	struct vnode *vnode;    /* of files that have one in the tree, with a reference */
+	struct vnode *vnode;      /* of files that have one in the tree, with a reference */
 	struct path_entry *entry; /* name it was opened by, with a reference; NULL if none */
-	void *data;             /* of the kind of file */
-	struct list epoll_items; /* epoll registrations; guarded by epoll's lock */
+	void *data;               /* of the kind of file */
+	struct list epoll_items;  /* epoll registrations; guarded by epoll's lock */
 };
 
 /* New description with one reference and no data. NULL: no memory. */

@@ -13,9 +13,9 @@
 struct file;
 struct vnode;
 
-#define PIPE_ATOMIC_BYTES   4096u /* PIPE_BUF */
-#define PIPE_DEFAULT_BYTES  65536u
-#define PIPE_MAXIMUM_BYTES  1048576u
+#define PIPE_ATOMIC_BYTES  4096u /* PIPE_BUF */
+#define PIPE_DEFAULT_BYTES 65536u
+#define PIPE_MAXIMUM_BYTES 1048576u
 
 /* Two ends; `flags`: O_NONBLOCK, O_DIRECT (O_CLOEXEC is the table's). -ENOMEM. */
 int pipe_create(uint32_t flags, struct file **read_end, struct file **write_end);

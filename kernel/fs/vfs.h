@@ -18,17 +18,20 @@ struct file_system;
 
 struct vnode_ops {
 	/* Directories. `name` is not terminated; lengths are 1..255; "." and ".." never come. */
-	int (*lookup)(struct vnode *directory, const char *name, size_t length, struct vnode **found);
+	int (*lookup)(
+		struct vnode *directory, const char *name, size_t length, struct vnode **found);
 	int (*create)(struct vnode *directory, const char *name, size_t length, uint32_t mode,
-		uint64_t device, struct vnode **created); /* regular, fifo, socket, device, by mode */
-	int (*make_directory)(struct vnode *directory, const char *name, size_t length, uint32_t mode,
-		struct vnode **created);
+		uint64_t device,
+		struct vnode **created); /* regular, fifo, socket, device, by mode */
+	int (*make_directory)(struct vnode *directory, const char *name, size_t length,
+		uint32_t mode, struct vnode **created);
 	int (*symlink)(struct vnode *directory, const char *name, size_t length, const char *target,
 		struct vnode **created);
 	int (*link)(struct vnode *directory, const char *name, size_t length, struct vnode *target);
-	int (*unlink)(struct vnode *directory, const char *name, size_t length, struct vnode *target);
-	int (*remove_directory)(struct vnode *directory, const char *name, size_t length,
-		struct vnode *target);
+	int (*unlink)(
+		struct vnode *directory, const char *name, size_t length, struct vnode *target);
+	int (*remove_directory)(
+		struct vnode *directory, const char *name, size_t length, struct vnode *target);
 	/* Replaces `replaced` (may be NULL) if flags allow; RENAME_EXCHANGE swaps. */
 	int (*rename)(struct vnode *from_directory, const char *from, size_t from_length,
 		struct vnode *moved, struct vnode *to_directory, const char *to, size_t to_length,
@@ -45,8 +48,8 @@ struct vnode_ops {
 	/* Fills in file->ops and file->data for an open. May be NULL (set by type). */
 	int (*open)(struct vnode *vnode, struct file *file);
 	long (*get_xattr)(struct vnode *vnode, const char *name, void *value, size_t capacity);
-	int (*set_xattr)(struct vnode *vnode, const char *name, const void *value, size_t bytes,
-		int flags);
+	int (*set_xattr)(
+		struct vnode *vnode, const char *name, const void *value, size_t bytes, int flags);
 	long (*list_xattr)(struct vnode *vnode, char *names, size_t capacity);
 	int (*remove_xattr)(struct vnode *vnode, const char *name);
 	/* Last reference and no name left. */
@@ -54,8 +57,13 @@ struct vnode_ops {
 };
 
 enum vnode_attribute {
-	VNODE_MODE = 1, VNODE_UID = 2, VNODE_GID = 4, VNODE_SIZE = 8, VNODE_ATIME = 16,
-	VNODE_MTIME = 32, VNODE_CTIME = 64,
+	VNODE_MODE = 1,
+	VNODE_UID = 2,
+	VNODE_GID = 4,
+	VNODE_SIZE = 8,
+	VNODE_ATIME = 16,
+	VNODE_MTIME = 32,
+	VNODE_CTIME = 64,
 };
 
 /* One mounted tree. Names do not cross from one to another (-EXDEV). */
@@ -84,8 +92,8 @@ struct vnode {
 	uint64_t rdev;
 	uint64_t size;
 	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns;
-	struct watch *watches;       /* inotify; guarded by inotify's lock */
-	struct file_lock *locks;     /* guarded by file_lock.lock */
+	struct watch *watches;                 /* inotify; guarded by inotify's lock */
+	struct file_lock *locks;               /* guarded by file_lock.lock */
 	struct extended_attribute *attributes; /* guarded by lock */
 };
 

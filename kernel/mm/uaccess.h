@@ -13,7 +13,7 @@
 
 #include "lib/compiler.h"
 
-#define USER_START 0x10000ull       /* lowest address a mapping may have */
+#define USER_START 0x10000ull /* lowest address a mapping may have */
 #define USER_END   0x7ffffffff000ull
 
 MUST_CHECK int user_copy_in(void *dst, uintptr_t src, size_t bytes);

@@ -28,8 +28,8 @@ void uio_init_parts(struct uio *uio, const struct uio_part *parts, size_t part_c
 
 /* Move min(bytes, bytes_left) and advance. On -EFAULT nothing after the last whole
  * chunk was consumed; bytes_left tells how far it came. May sleep. Return bytes moved. */
-long uio_copy_to(struct uio *uio, const void *src, size_t bytes);   /* file -> program */
-long uio_copy_from(struct uio *uio, void *dst, size_t bytes);       /* program -> file */
+long uio_copy_to(struct uio *uio, const void *src, size_t bytes); /* file -> program */
+long uio_copy_from(struct uio *uio, void *dst, size_t bytes);     /* program -> file */
 long uio_fill_zero(struct uio *uio, size_t bytes);
 void uio_advance(struct uio *uio, size_t bytes);
 

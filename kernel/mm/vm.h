@@ -19,19 +19,20 @@
 #include "lib/compiler.h"
 #include "kernel/platform.h"
 
-struct page_source; /* where file pages come from; kernel/fs/page_source.h */
+struct page_source; /* where file pages come from; kernel/mm/page_source.h */
 
 enum vm_flags {
-	VM_SHARED = 1u << 0,      /* MAP_SHARED */
-	VM_FIXED = 1u << 1,       /* MAP_FIXED: replaces what is there */
-	VM_NO_REPLACE = 1u << 2,  /* MAP_FIXED_NOREPLACE: -EEXIST */
+	VM_SHARED = 1u << 0,     /* MAP_SHARED */
+	VM_FIXED = 1u << 1,      /* MAP_FIXED: replaces what is there */
+	VM_NO_REPLACE = 1u << 2, /* MAP_FIXED_NOREPLACE: -EEXIST */
 	VM_POPULATE = 1u << 3,
-	VM_STACK = 1u << 4,       /* grows down no further than its start; for /proc maps */
-	VM_NO_HUGE = 1u << 5,     /* MADV_NOHUGEPAGE */
-	VM_HUGE = 1u << 6,        /* MADV_HUGEPAGE */
-	VM_LOW = 1u << 7,         /* MAP_32BIT */
-	VM_NO_RESERVE = 1u << 8,  /* MAP_NORESERVE: no overcommit check */
-	VM_NEVER_WRITE = 1u << 9, /* shared, of a file opened read-only: mprotect(WRITE) is -EACCES */
+	VM_STACK = 1u << 4,      /* grows down no further than its start; for /proc maps */
+	VM_NO_HUGE = 1u << 5,    /* MADV_NOHUGEPAGE */
+	VM_HUGE = 1u << 6,       /* MADV_HUGEPAGE */
+	VM_LOW = 1u << 7,        /* MAP_32BIT */
+	VM_NO_RESERVE = 1u << 8, /* MAP_NORESERVE: no overcommit check */
+	VM_NEVER_WRITE =
+		1u << 9, /* shared, of a file opened read-only: mprotect(WRITE) is -EACCES */
 };
 
 void vm_init(void);
@@ -44,8 +45,8 @@ int vm_map(uintptr_t hint, uint64_t bytes, int protection, uint32_t flags,
 	struct page_source *source, uint64_t offset, const char *name, uintptr_t *result);
 int vm_unmap(uintptr_t address, uint64_t bytes);
 int vm_protect(uintptr_t address, uint64_t bytes, int protection);
-int vm_remap(uintptr_t address, uint64_t old_bytes, uint64_t new_bytes, bool may_move,
-	bool fixed, uintptr_t new_address, uintptr_t *result);
+int vm_remap(uintptr_t address, uint64_t old_bytes, uint64_t new_bytes, bool may_move, bool fixed,
+	uintptr_t new_address, uintptr_t *result);
 /* `advice`: the MADV_ numbers of Linux. DONTNEED and FREE really drop pages. */
 int vm_advise(uintptr_t address, uint64_t bytes, int advice);
 /* Maps pages that the kernel has made itself (rewritten text, the vDSO) inside an area,

@@ -2,7 +2,7 @@
 #include "kernel/mm/vm_area.h"
 
 #include "abi/linux/errno.h"
-#include "kernel/fs/page_source.h"
+#include "kernel/mm/page_source.h"
 #include "kernel/mm/heap.h"
 
 struct vm vm;

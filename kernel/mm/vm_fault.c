@@ -15,7 +15,7 @@
  */
 #include "abi/linux/errno.h"
 #include "kernel/arch.h"
-#include "kernel/fs/page_source.h"
+#include "kernel/mm/page_source.h"
 #include "kernel/mm/page_alloc.h"
 #include "kernel/mm/vm_area.h"
 #include "lib/string.h"

@@ -1,6 +1,6 @@
 /* Mapping, unmapping, the break, and looking at areas. */
 #include "abi/linux/errno.h"
-#include "kernel/fs/page_source.h"
+#include "kernel/mm/page_source.h"
 #include "kernel/mm/vm_area.h"
 #include "kernel/random.h"
 

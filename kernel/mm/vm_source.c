@@ -1,6 +1,6 @@
 /* What the sources of file pages ask of the address space, and msync. */
 #include "abi/linux/errno.h"
-#include "kernel/fs/page_source.h"
+#include "kernel/mm/page_source.h"
 #include "kernel/mm/vm_area.h"
 
 static void drop_of_area(const struct area *area, uint64_t offset, uint64_t end_offset)

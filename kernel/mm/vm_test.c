@@ -7,7 +7,7 @@
 #include "abi/linux/mman.h"
 #include "arch/host/fake_memory.h"
 #include "arch/host/fake_page_table.h"
-#include "kernel/fs/page_source.h"
+#include "kernel/mm/page_source.h"
 #include "kernel/mm/heap.h"
 #include "kernel/mm/page_alloc.h"
 #include "kernel/mm/uaccess.h"

@@ -10,7 +10,7 @@
 #include "kernel/panic.h"
 #include "kernel/platform.h"
 #include "lib/string.h"
-#include "platform/vm/lapic.h"
+#include "arch/x86_64/lapic.h"
 #include "platform/vm/note_offsets.h"
 #include "platform/vm/pages.h"
 #include "platform/vm/startup.h"

@@ -8,7 +8,7 @@
 #include "kernel/arch.h"
 #include "kernel/lock.h"
 #include "kernel/platform.h"
-#include "platform/vm/lapic.h"
+#include "arch/x86_64/lapic.h"
 
 #define IO_APIC_BASE      0xfec00000
 #define IO_APIC_BYTES     0x20

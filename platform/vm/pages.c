@@ -17,7 +17,7 @@
 #include "kernel/panic.h"
 #include "kernel/platform.h"
 #include "lib/string.h"
-#include "platform/vm/lapic.h"
+#include "arch/x86_64/lapic.h"
 
 #define ENTRY_PRESENT       (1ull << 0)
 #define ENTRY_WRITABLE      (1ull << 1)

@@ -1,12 +1,13 @@
 /* Calibration and secondary vcpus under PVH loaders; see startup.h. */
 #include "platform/vm/startup.h"
 
+#include "abi/nucleus.h"
 #include "arch/x86_64/cpu.h"
 #include "kernel/arch.h"
 #include "kernel/panic.h"
 #include "kernel/platform.h"
 #include "lib/string.h"
-#include "platform/vm/lapic.h"
+#include "arch/x86_64/lapic.h"
 #include "platform/vm/pvh.h"
 
 extern const char ap_code[], ap_code_end[];

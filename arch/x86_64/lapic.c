@@ -1,5 +1,5 @@
 /* Local APIC: interrupts between vcpus, their end, and the one-shot timer. */
-#include "platform/vm/lapic.h"
+#include "arch/x86_64/lapic.h"
 
 #include "abi/kernel_image.h"
 #include "arch/x86_64/cpu.h"

@@ -2,8 +2,8 @@
  * The local APIC of each vcpu in xAPIC mode, through its registers mapped at
  * DEVICE_VIRT_BASE (Intel SDM volume 3, chapter 11).
  */
-#ifndef PLATFORM_VM_LAPIC_H
-#define PLATFORM_VM_LAPIC_H
+#ifndef ARCH_X86_64_LAPIC_H
+#define ARCH_X86_64_LAPIC_H
 
 #include "lib/compiler.h"
 

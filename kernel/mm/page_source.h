@@ -5,8 +5,8 @@
  * a reference on the source for each area. Pages handed out stay valid until the
  * source has called vm_unmap_source() for them.
  */
-#ifndef KERNEL_FS_PAGE_SOURCE_H
-#define KERNEL_FS_PAGE_SOURCE_H
+#ifndef KERNEL_MM_PAGE_SOURCE_H
+#define KERNEL_MM_PAGE_SOURCE_H
 
 #include "lib/compiler.h"
 #include "kernel/platform.h"
@@ -28,7 +28,8 @@ struct page_source_ops {
 	void (*acquire)(struct page_source *source); /* never sleeps: called under vm.lock */
 	void (*release)(struct page_source *source); /* may free it; may sleep */
 	/* Path for /proc/self/maps, written into buffer. */
-	void (*describe)(struct page_source *source, char *buffer, size_t capacity, uint64_t *inode);
+	void (*describe)(
+		struct page_source *source, char *buffer, size_t capacity, uint64_t *inode);
 };
 
 struct page_source {

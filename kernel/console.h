@@ -7,8 +7,8 @@
  * when bulk is written and given back when it is gone. Until console_init(), and
  * where a device is missing, output goes to platform_emergency_write().
  */
-#ifndef DRIVERS_CONSOLE_H
-#define DRIVERS_CONSOLE_H
+#ifndef KERNEL_CONSOLE_H
+#define KERNEL_CONSOLE_H
 
 #include "lib/compiler.h"
 

@@ -2,8 +2,8 @@
  * The entropy device (virtio 1.2, section 5.4), if the launcher gives one: one request
  * at boot, mixed into kernel/random.h when it arrives. Nobody waits for it.
  */
-#ifndef DRIVERS_RNG_H
-#define DRIVERS_RNG_H
+#ifndef KERNEL_ENTROPY_H
+#define KERNEL_ENTROPY_H
 
 void rng_init(void);
 
