@@ -40,13 +40,14 @@ struct cpu {
 	uint64_t switches, steals, idle_ticks;
 
 	/* Used by this vcpu only. */
-	bool preempt_wanted;  /* a waiting thread deserves to run before the slice ends */
-	uint64_t armed_at;    /* tick count the hardware timer is set to, or UINT64_MAX */
-	uint64_t next_kick;   /* not before: earlier kicks were of no use */
-	uint64_t help_at;     /* a kick was put off until then, or UINT64_MAX */
-	uint64_t poll_ticks;  /* how long to poll before halting */
-	uint64_t wake_lead;   /* how much too late halts have ended */
-	uint64_t returned_at; /* when free memory was last given back */
+	bool preempt_wanted;   /* a waiting thread deserves to run before the slice ends */
+	uint64_t armed_at;     /* tick count the hardware timer is set to, or UINT64_MAX */
+	uint64_t next_kick;    /* not before: earlier kicks were of no use */
+	uint64_t help_at;      /* a kick was put off until then, or UINT64_MAX */
+	uint64_t kicks_wanted; /* vcpus to kick when no lock is held, one bit each */
+	uint64_t poll_ticks;   /* how long to poll before halting */
+	uint64_t wake_lead;    /* how much too late halts have ended */
+	uint64_t returned_at;  /* when free memory was last given back */
 	uint64_t kicks, halts;
 	struct thread idle;
 
@@ -76,6 +77,8 @@ void sched_switch_locked(struct cpu *cpu);
 void sched_dequeue_locked(struct cpu *cpu, struct thread *thread);
 /* Links a runnable thread. Lock held. `spent`: behind those that woke up. */
 void sched_enqueue_locked(struct cpu *cpu, struct thread *thread, bool spent);
+/* Sends the kicks that are due. No lock held. */
+void sched_send_kicks(struct cpu *cpu);
 /* The idle loop: the body of each vcpu's idle thread. */
 _Noreturn void sched_idle_loop(struct cpu *cpu);
 

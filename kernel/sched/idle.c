@@ -77,7 +77,8 @@ static bool something_to_steal(struct cpu *cpu)
 
 		if (victim == cpu || !READ_ONCE(victim->queued))
 			continue;
-		spin_lock(&victim->lock);
+		if (!spin_trylock(&victim->lock))
+			return true; /* look again */
 		found = find_stealable(cpu, &victim->ready, 0) ||
 			find_stealable(cpu, &victim->spent, 0);
 		spin_unlock(&victim->lock);
@@ -92,6 +93,7 @@ static bool find_work(struct cpu *cpu, uint64_t now)
 	arch_take_interrupts();
 	if (timer_next_ticks(cpu->index) <= now)
 		timer_run_expired();
+	sched_send_kicks(cpu);
 	return READ_ONCE(cpu->queued) || steal(cpu, now);
 }
 

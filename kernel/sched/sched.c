@@ -134,6 +134,29 @@ void sched_on_kick(void)
 
 static void place_locked(struct cpu *cpu, struct thread *thread, bool spent);
 
+/*
+ * Kicks are sent when no lock is held: on the next return to the program, switch, or
+ * round of the idle loop. Sending one makes the host wake the other vcpu's thread,
+ * maybe in the place of this one, and whoever then wants the lock spins until the host
+ * runs this vcpu again.
+ */
+static void want_kick(struct cpu *target)
+{
+	cpu_self()->kicks_wanted |= 1ull << target->index;
+	WRITE_ONCE(thread_current()->need_resched, true);
+}
+
+void sched_send_kicks(struct cpu *cpu)
+{
+	uint64_t targets = cpu->kicks_wanted;
+
+	cpu->kicks_wanted = 0;
+	for (; targets; targets &= targets - 1) {
+		cpu->kicks++;
+		platform_kick((uint32_t)__builtin_ctzll(targets));
+	}
+}
+
 /* Runs on the stack switched to, maybe on another vcpu than it last ran on. */
 static void finish_switch(void)
 {
@@ -145,11 +168,13 @@ static void finish_switch(void)
 
 	cpu->previous = NULL;
 	__atomic_store_n(&previous->on_cpu, false, __ATOMIC_RELEASE);
-	if (must_move) {
+	if (must_move)
 		place_locked(cpu, previous, true);
-		return;
-	}
-	spin_unlock(&cpu->lock);
+	else
+		spin_unlock(&cpu->lock);
+	if (thread_current() != &cpu->idle)
+		program_timer(cpu, thread_current());
+	sched_send_kicks(cpu);
 	if (is_dead)
 		thread_release(previous);
 }
@@ -198,10 +223,8 @@ void sched_switch_locked(struct cpu *cpu)
 	to->on_cpu = true;
 	cpu->current = to;
 	cpu->previous = from;
-	if (to != &cpu->idle) {
+	if (to != &cpu->idle)
 		WRITE_ONCE(cpu->idle_state, CPU_BUSY);
-		program_timer(cpu, to);
-	}
 	arch_set_current_thread(to);
 	arch_switch(from, to);
 	finish_switch();
@@ -218,16 +241,6 @@ void sched_exit_current(void)
 }
 
 /* ---- sleeping and waking ------------------------------------------------- */
-
-struct sleep_timer {
-	struct timer timer;
-	struct thread *thread;
-};
-
-static void sleep_is_over(struct timer *timer)
-{
-	thread_wake(CONTAINER_OF(timer, struct sleep_timer, timer)->thread);
-}
 
 static void sleep_until_woken(struct thread *self)
 {
@@ -246,7 +259,7 @@ static void sleep_until_woken(struct thread *self)
 void thread_sleep(uint64_t deadline_ns)
 {
 	struct thread *self = thread_current();
-	struct sleep_timer timeout;
+	struct timer timeout;
 
 	ASSERT(self != &cpu_self()->idle);
 	if (deadline_ns == UINT64_MAX) {
@@ -255,24 +268,21 @@ void thread_sleep(uint64_t deadline_ns)
 	}
 	if (deadline_ns <= clock_monotonic_ns())
 		return;
-	timer_init(&timeout.timer, sleep_is_over);
-	timeout.thread = self;
-	timer_insert(&timeout.timer, deadline_ns);
+	timer_init_sleep(&timeout, self);
+	timer_insert(&timeout, deadline_ns);
 	sleep_until_woken(self);
-	timer_cancel_wait(&timeout.timer);
+	timer_cancel(&timeout);
 }
 
-static void kick(struct cpu *target)
+static void kick_if_halted(struct cpu *target)
 {
-	struct cpu *self = cpu_self();
 	uint32_t expected = CPU_HALTED;
 
 	if (!__atomic_compare_exchange_n(&target->idle_state, &expected, CPU_KICKED, false,
 		    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return;
-	WRITE_ONCE(target->kicked_by, self->index + 1);
-	self->kicks++;
-	platform_kick(target->index);
+	WRITE_ONCE(target->kicked_by, cpu_self()->index + 1);
+	want_kick(target);
 }
 
 /* An idle vcpu where `thread` may run, polling ones first; NULL if there is none. */
@@ -362,7 +372,7 @@ static void ask_for_help(struct cpu *cpu, struct thread *waiting, uint64_t now)
 			return;
 		}
 		cpu->next_kick = now + READ_ONCE(cpu->kick_patience);
-		kick(idle);
+		kick_if_halted(idle);
 	}
 }
 
@@ -378,9 +388,9 @@ static void tell_cpu(struct cpu *cpu, struct thread *thread)
 		spin_unlock(&cpu->lock);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (is_busy)
-			platform_kick(cpu->index);
+			want_kick(cpu);
 		else
-			kick(cpu);
+			kick_if_halted(cpu);
 		return;
 	}
 	if (is_busy)
@@ -438,7 +448,7 @@ void sched_poke(struct thread *thread)
 	WRITE_ONCE(thread->need_resched, true);
 	spin_unlock(&cpu->lock);
 	if (runs_elsewhere)
-		platform_kick(cpu->index);
+		want_kick(cpu);
 }
 
 void sched_poke_all(void)
@@ -453,22 +463,21 @@ void sched_poke_all(void)
 			WRITE_ONCE(cpu->current->need_resched, true);
 		spin_unlock(&cpu->lock);
 		if (is_busy && cpu != cpu_self())
-			platform_kick(i);
+			want_kick(cpu);
 	}
 }
 
 void sched_interrupt_thread(struct thread *thread)
 {
 	struct cpu *cpu;
+	bool runs_elsewhere;
 
 	thread_wake(thread);
 	cpu = lock_cpu_of(thread);
-	if (cpu->current == thread && cpu != cpu_self()) {
-		spin_unlock(&cpu->lock);
-		platform_kick(cpu->index);
-		return;
-	}
+	runs_elsewhere = cpu->current == thread && cpu != cpu_self();
 	spin_unlock(&cpu->lock);
+	if (runs_elsewhere)
+		want_kick(cpu);
 }
 
 /* ---- giving way ---------------------------------------------------------- */
@@ -527,6 +536,7 @@ void sched_preempt_if_needed(void)
 	}
 	spin_unlock(&cpu->lock);
 	program_timer(cpu, self);
+	sched_send_kicks(cpu);
 }
 
 static bool ask_to_stop(struct thread *thread, void *unused)
@@ -563,7 +573,7 @@ int sched_set_affinity(struct thread *thread, uint64_t mask)
 		WRITE_ONCE(thread->need_resched, true);
 		spin_unlock(&cpu->lock);
 		if (cpu != cpu_self())
-			platform_kick(cpu->index);
+			want_kick(cpu);
 	} else if (list_is_linked(&thread->run_link)) {
 		sched_dequeue_locked(cpu, thread);
 		place_locked(cpu, thread, true);

@@ -11,6 +11,7 @@
 #include "kernel/lock.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/sched.h"
+#include "kernel/sched/thread.h"
 
 struct timer_heap {
 	struct spinlock lock; /* rank 38 */
@@ -118,6 +119,11 @@ void timer_init(struct timer *timer, timer_fn fn)
 	*timer = (struct timer){.fn = fn};
 }
 
+void timer_init_sleep(struct timer *timer, struct thread *sleeper)
+{
+	*timer = (struct timer){.sleeper = sleeper};
+}
+
 void timer_insert(struct timer *timer, uint64_t deadline_ns)
 {
 	uint32_t cpu = arch_cpu_index();
@@ -183,23 +189,41 @@ uint64_t timer_next_ticks(uint32_t cpu)
 	return READ_ONCE(heaps[cpu].next_ticks);
 }
 
+/*
+ * Fires the first timer of a heap, whose lock is held and is released. Nobody waits
+ * for the end of a sleeper's wake-up: the vcpu that does it may be stopped by the host
+ * right then, and the thread, which is awake by now, would spin for milliseconds.
+ */
+static void fire_first(struct timer_heap *heap)
+{
+	struct timer *timer = heap->root;
+	struct thread *sleeper = timer->sleeper;
+
+	if (sleeper) {
+		thread_acquire(sleeper);
+		heap_remove(heap, timer);
+		spin_unlock(&heap->lock);
+		thread_wake(sleeper);
+		thread_release(sleeper);
+		return;
+	}
+	__atomic_add_fetch(&timer->running, 1, __ATOMIC_RELAXED);
+	heap_remove(heap, timer);
+	spin_unlock(&heap->lock);
+	timer->fn(timer);
+	__atomic_sub_fetch(&timer->running, 1, __ATOMIC_RELEASE);
+}
+
 void timer_run_expired(void)
 {
 	struct timer_heap *heap = &heaps[arch_cpu_index()];
 
 	while (arch_ticks() >= READ_ONCE(heap->next_ticks)) {
-		struct timer *timer;
-
 		spin_lock(&heap->lock);
-		timer = heap->root;
-		if (!timer || clock_monotonic_ns() < timer->deadline_ns) {
+		if (!heap->root || clock_monotonic_ns() < heap->root->deadline_ns) {
 			spin_unlock(&heap->lock);
 			return;
 		}
-		__atomic_add_fetch(&timer->running, 1, __ATOMIC_RELAXED);
-		heap_remove(heap, timer);
-		spin_unlock(&heap->lock);
-		timer->fn(timer);
-		__atomic_sub_fetch(&timer->running, 1, __ATOMIC_RELEASE);
+		fire_first(heap);
 	}
 }

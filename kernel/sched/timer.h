@@ -12,12 +12,14 @@
 
 #include "lib/compiler.h"
 
+struct thread;
 struct timer;
 typedef void (*timer_fn)(struct timer *timer);
 
 struct timer {
 	uint64_t deadline_ns;
 	timer_fn fn;
+	struct thread *sleeper;                /* thread_sleep: woken in place of a call of fn */
 	struct timer *child, *sibling, **back; /* pairing heap; timer.c */
 	uint32_t cpu;                          /* whose heap holds it */
 	uint32_t running;                      /* callbacks under way */
@@ -34,8 +36,10 @@ bool timer_cancel_wait(struct timer *timer);
 /* Nanoseconds until it fires, at least 1; 0 when not armed. */
 uint64_t timer_remaining_ns(struct timer *timer);
 
-/* For sched.c: arms without telling the scheduler; the tick count of this vcpu's
- * earliest deadline (UINT64_MAX: none); runs what is due on this vcpu. */
+/* For sched.c: a timer that wakes `sleeper`; it is not touched any more once it is out
+ * of its heap, so timer_cancel() suffices. Arming without telling the scheduler; the tick count of
+ * this vcpu's earliest deadline (UINT64_MAX: none); runs what is due on this vcpu. */
+void timer_init_sleep(struct timer *timer, struct thread *sleeper);
 void timer_insert(struct timer *timer, uint64_t deadline_ns);
 uint64_t timer_next_ticks(uint32_t cpu);
 void timer_run_expired(void);

@@ -7,6 +7,7 @@
 #include "kernel/lock.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/sched.h"
+#include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
 #include "lib/test.h"
 
@@ -35,6 +36,27 @@ uint64_t clock_monotonic_ns(void)
 uint64_t clock_ticks_of_ns(uint64_t ns)
 {
 	return ns;
+}
+
+static uint32_t references = 1, woken;
+
+void thread_acquire(struct thread *thread)
+{
+	(void)thread;
+	references++;
+}
+
+void thread_release(struct thread *thread)
+{
+	(void)thread;
+	references--;
+}
+
+void thread_wake(struct thread *thread)
+{
+	(void)thread;
+	CHECK_EQUAL(references, 2); /* it may end as soon as it is awake */
+	woken++;
 }
 
 void sched_timer_changed(void)
@@ -188,6 +210,29 @@ TEST(far_deadlines_do_not_wrap)
 	CHECK(timers[1].armed);
 	CHECK(timer_cancel(&timers[1]));
 	model[1].armed = false;
+}
+
+TEST(sleepers_are_woken_and_their_timers_left_alone)
+{
+	struct thread *thread = calloc(1, sizeof(*thread));
+	struct timer *timer = malloc(sizeof(*timer));
+
+	timer_init_sleep(timer, thread);
+	timer_insert(timer, now + 5);
+	timer_run_expired();
+	CHECK_EQUAL(woken, 0);
+	now += 5;
+	timer_run_expired();
+	CHECK_EQUAL(woken, 1);
+	CHECK_EQUAL(references, 1);
+	CHECK(!timer_cancel(timer));
+	timer_insert(timer, now + 5);
+	CHECK(timer_cancel(timer));
+	now += 10;
+	timer_run_expired();
+	CHECK_EQUAL(woken, 1);
+	free(timer);
+	free(thread);
 }
 
 TEST_DEFINE_MAIN
