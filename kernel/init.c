@@ -29,7 +29,6 @@ _Noreturn void kernel_main(void)
 	signal_init();
 	futex_init();
 	vm_init();
-	fd_table_init();
 	console_init(); /* from here on, messages reach the user's stderr */
 	rng_init();     /* its answer is mixed in when it comes */
 	if (vfs_init() != 0 || console_open_standard() != 0)

@@ -16,7 +16,7 @@ void fake_tree_start(uint64_t memory_bytes)
 
 	fake_threads_reset();
 	fake_memory_start(0x200000, memory_bytes, true);
-	fd_table_init();
+	fd_table_clear();
 	if (memfs_init() != 0)
 		abort();
 	root = memfs_new_directory(&memfs_root, 0755);
@@ -32,7 +32,7 @@ void fake_tree_finish(void)
 	fd_close_range(0, UINT32_MAX, false);
 	tree_teardown();
 	memfs_teardown();
-	fd_table_init();
+	fd_table_clear();
 	file_pool_trim();
 	page_alloc_counts(&counts);
 	if (counts.free_pages == counts.total_pages && heap_live_count() == 0)

@@ -10,6 +10,7 @@ enum lapic_register {
 	LAPIC_TASK_PRIORITY = 0x80,
 	LAPIC_EOI = 0xb0,
 	LAPIC_SPURIOUS = 0xf0,
+	LAPIC_IN_SERVICE = 0x100,
 	LAPIC_COMMAND_LOW = 0x300,
 	LAPIC_COMMAND_HIGH = 0x310,
 	LAPIC_TIMER = 0x320,
@@ -21,6 +22,7 @@ enum lapic_register {
 #define LAPIC_ENABLE     0x100
 #define LAPIC_MASKED     0x10000
 #define DIVIDE_BY_1      0xb
+#define DIVIDE_BY_128    0xa
 #define DELIVERY_INIT    0x4500
 #define DELIVERY_STARTUP 0x4600
 #define DELIVERY_FIXED   0x4000
@@ -31,6 +33,7 @@ static uint64_t timer_ratio;
 static struct {
 	uint64_t armed_ticks; /* deadline in the hardware; UINT64_MAX: none */
 	uint32_t destination; /* last value of LAPIC_COMMAND_HIGH */
+	uint32_t divide;      /* last value of LAPIC_TIMER_DIVIDE */
 } lapic_cpu[BOOT_MAX_CPUS];
 
 static void write_register(enum lapic_register offset, uint32_t value)
@@ -48,18 +51,36 @@ void lapic_set_frequency(uint64_t hz)
 	timer_ratio = (uint64_t)(((unsigned __int128)hz << 32) / platform_ticks_hz());
 }
 
+static void set_divide(uint32_t divide)
+{
+	uint32_t *current = &lapic_cpu[arch_cpu_index()].divide;
+
+	if (*current != divide)
+		write_register(LAPIC_TIMER_DIVIDE, divide);
+	*current = divide;
+}
+
 void lapic_init_cpu(void)
 {
 	write_register(LAPIC_SPURIOUS, LAPIC_ENABLE | VECTOR_SPURIOUS);
-	write_register(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
+	set_divide(DIVIDE_BY_1);
 	write_register(LAPIC_TIMER, VECTOR_TIMER);
 	lapic_cpu[arch_cpu_index()].armed_ticks = UINT64_MAX;
 	lapic_cpu[arch_cpu_index()].destination = UINT32_MAX;
 }
 
-void lapic_end_interrupt(void)
+/* Some hosts deliver without setting the in-service bit: nothing ends there, and the write
+ * would cost microseconds for nothing. The first interrupt of the machine tells. */
+static enum { END_UNKNOWN, END_NEEDED, END_NOT_NEEDED } interrupt_end;
+
+void lapic_end_interrupt(uint32_t vector)
 {
-	write_register(LAPIC_EOI, 0);
+	if (interrupt_end == END_UNKNOWN) {
+		uint32_t word = read_register(LAPIC_IN_SERVICE + vector / 32 * 0x10);
+		interrupt_end = (word >> vector % 32 & 1) != 0 ? END_NEEDED : END_NOT_NEEDED;
+	}
+	if (interrupt_end == END_NEEDED)
+		write_register(LAPIC_EOI, 0);
 }
 
 void lapic_timer_fired(void)
@@ -81,8 +102,9 @@ void lapic_timer_set(uint64_t ticks)
 	uint64_t count = 1;
 	if (ticks > now)
 		count = (uint64_t)(((unsigned __int128)(ticks - now) * timer_ratio) >> 32) + 1;
+	set_divide(count > UINT32_MAX ? DIVIDE_BY_128 : DIVIDE_BY_1);
 	if (count > UINT32_MAX)
-		count = UINT32_MAX; /* fires early; armed again then */
+		count = MIN(count / 128 + 1, UINT32_MAX); /* at most minutes; armed again then */
 	*armed = ticks;
 	write_register(LAPIC_TIMER_INITIAL, (uint32_t)count);
 }

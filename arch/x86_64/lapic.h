@@ -10,7 +10,8 @@
 /* Enables this vcpu's APIC and prepares its timer. */
 void lapic_init_cpu(void);
 void lapic_set_frequency(uint64_t hz);
-void lapic_end_interrupt(void);
+/* Where the host wants it said. */
+void lapic_end_interrupt(uint32_t vector);
 /* One-shot at this tick count; UINT64_MAX stops it. */
 void lapic_timer_set(uint64_t ticks);
 void lapic_timer_fired(void);

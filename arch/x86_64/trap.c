@@ -40,7 +40,7 @@ static void take_interrupt(uint32_t vector)
 {
 	if (vector == VECTOR_SPURIOUS)
 		return; /* has no EOI (SDM volume 3, 11.9) */
-	lapic_end_interrupt();
+	lapic_end_interrupt(vector);
 	if (vector == VECTOR_TIMER) {
 		lapic_timer_fired();
 		sched_on_timer();

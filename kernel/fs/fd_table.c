@@ -40,7 +40,7 @@ static struct file *slot_file(uintptr_t slot)
 	return (struct file *)(slot & ~CLOSE_ON_EXEC);
 }
 
-void fd_table_init(void)
+void fd_table_clear(void)
 {
 	fd_close_range(0, UINT32_MAX, false);
 	for (uint32_t i = 0; i < CHUNK_COUNT; i++) {

@@ -97,7 +97,8 @@ static inline bool file_is_nonblocking(const struct file *file)
 
 #define FD_LIMIT_DEFAULT 1048576
 
-void fd_table_init(void);
+/* Closes everything and gives the table's memory back: for tests. */
+void fd_table_clear(void);
 /* The file, with a reference; NULL: -EBADF. */
 struct file *fd_get(int fd);
 /* Installs file (the table takes the caller's reference) at the lowest free number
