@@ -1,7 +1,7 @@
 MONITOR_SOURCES += monitor/main.c monitor/options.c monitor/message.c monitor/timeline.c \
 	monitor/kernel_file.c monitor/layout.c monitor/guest_memory.c monitor/image.c \
 	monitor/vm.c monitor/cpuid.c monitor/vcpu.c monitor/ring.c monitor/stream.c \
-	monitor/control.c monitor/signals.c monitor/io.c monitor/report.c
+	monitor/control.c monitor/signals.c monitor/teardown.c monitor/io.c monitor/report.c
 
 UNIT_TESTS += monitor/ring_test monitor/control_test
 monitor/ring_test_SOURCES := monitor/ring.c monitor/guest_memory.c

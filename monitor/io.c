@@ -25,6 +25,7 @@
 #include "monitor/message.h"
 #include "monitor/report.h"
 #include "monitor/signals.h"
+#include "monitor/teardown.h"
 #include "monitor/stream.h"
 #include "monitor/timeline.h"
 
@@ -308,6 +309,7 @@ void io_finish(struct machine *machine, int status)
 	}
 	if (machine->options.verbose)
 		timeline_print(machine->tsc_hz, io.control.program_ticks);
+	teardown_leave_behind();
 	if (io.control.killed_by)
 		signals_die(io.control.killed_by);
 	_exit(status);
