@@ -11,7 +11,7 @@
 #include "monitor/ring.h"
 
 #define PAGE_BYTES 4096ull
-#define HUGE_BYTES 0x200000ull
+
 
 static const uint16_t queue_sizes[DEVICE_COUNT][QUEUE_COUNT] = {
 	[DEVICE_STDIO] = {64, 256},

@@ -22,6 +22,8 @@
 #include "monitor/kernel_file.h"
 #include "monitor/options.h"
 
+#define HUGE_BYTES 0x200000ull /* of the processor */
+
 #define LAYOUT_BOOT_INFO  0x1000ull
 #define LAYOUT_QUEUES     0x2000ull
 #define LAYOUT_DOORBELL   0xd0000000ull

@@ -114,16 +114,30 @@ static void start_thread(void *(*entry)(void *), void *argument)
 		message_fail(STATUS_MONITOR_FAILED, "cannot start a thread: %s", strerror(error));
 }
 
+/*
+ * Has the host clear the huge page of RAM that the kernel (0) or the program (1) touches
+ * first, while the VM is being made: it takes 170 us, and every guest needs both.
+ */
+static void back_huge_page(uint64_t number)
+{
+	uint64_t phys = machine.layout.reserved_end + number * HUGE_BYTES;
+
+	if (phys + HUGE_BYTES <= machine.layout.low_bytes)
+		*(volatile uint8_t *)layout_host(&machine.layout, phys) = 0;
+}
+
 static void *run_io(void *argument)
 {
 	(void)argument;
 	image_build(&machine);
 	timeline_mark(MARK_IMAGE);
+	back_huge_page(0);
 	io_init(&machine);
 	gate_wait(&machine.vm_ready);
 	vcpu_create(&vcpus[0], &machine, 0);
 	timeline_mark(MARK_VCPU);
 	gate_open(&machine.image_ready);
+	back_huge_page(1);
 	for (unsigned i = 1; i < machine.options.cpus; i++)
 		start_thread(run_secondary_vcpu, &vcpus[i]);
 	io_connect(&machine);

@@ -15,8 +15,8 @@
 #include "kernel/mm/vm.h"
 #include "lib/string.h"
 
-/* Data up to this size is copied at once: cheaper than its faults. */
-#define EAGER_COPY_BYTES (512 * 1024)
+/* Data up to this size is copied or cleared at once: cheaper than its faults. */
+#define EAGER_BYTES (256 * 1024)
 
 struct module_source {
 	struct page_source source;
@@ -82,10 +82,14 @@ static const struct page_source_ops module_ops = {
 static int map_anonymous(uint64_t start, uint64_t end, int rights)
 {
 	uintptr_t result;
+	int error;
 
 	if (start >= end)
 		return 0;
-	return vm_map(start, end - start, rights, VM_FIXED, NULL, 0, NULL, &result);
+	error = vm_map(start, end - start, rights, VM_FIXED, NULL, 0, NULL, &result);
+	if (error == 0 && end - start <= EAGER_BYTES && (rights & PAGE_WRITE) != 0)
+		error = vm_advise(start, end - start, LINUX_MADV_POPULATE_WRITE);
+	return error;
 }
 
 /* Writable data: the part in the file is copied on write, what follows it is zero. */
@@ -99,7 +103,7 @@ static int load_writable_tail(
 		if (error != 0)
 			return error;
 	}
-	if (file_end - file_start <= EAGER_COPY_BYTES)
+	if (file_end - file_start <= EAGER_BYTES)
 		return vm_advise(file_start, file_end - file_start, LINUX_MADV_POPULATE_WRITE);
 	return 0;
 }
