@@ -328,7 +328,8 @@ entry_text_end:
 
 /*
  * The end of a direct call, on the program's stack with the program's registers: an
- * interrupt here is an interrupt of the program, so this is not in .text.entry.
+ * interrupt here is an interrupt of the program, so this is not in .text.entry. The
+ * program must not see it, though: trap_return() makes the return for it.
  */
 	.section .text.call_tail, "ax", @progbits
 	.globl call_tail
@@ -337,6 +338,8 @@ call_tail:
 	cmpl $0, %gs:CPU_PENDING
 	jne call_pending
 	ret
+	.globl call_tail_end
+call_tail_end:
 
 	.text
 

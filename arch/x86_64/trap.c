@@ -20,6 +20,8 @@
 #define RFLAGS_TRAP       0x100
 #define ERROR_FETCH       0x10
 
+extern const char call_tail[], call_tail_end[];
+
 static struct {
 	platform_interrupt_fn handler;
 	void *argument;
@@ -132,8 +134,25 @@ bool trap_system_call(struct trap_frame *frame)
 	return UNLIKELY(wants_attention()) || frame->vector != TRAP_SYSCALL_CALL;
 }
 
+/* Interrupted at the end of a direct call: for signal handlers and whoever else looks at
+ * the frame, the program is behind the call already. */
+static void finish_call(struct trap_frame *frame)
+{
+	uint64_t return_address;
+
+	if (frame->rip < (uint64_t)(uintptr_t)call_tail ||
+		frame->rip >= (uint64_t)(uintptr_t)call_tail_end)
+		return;
+	if (user_copy_in(&return_address, frame->rsp, sizeof(return_address)) != 0)
+		return; /* its own return will fault */
+	frame->rip = return_address;
+	frame->rsp += sizeof(return_address);
+}
+
 void trap_return(struct trap_frame *frame)
 {
+	if (frame->rip >= KERNEL_VIRT_BASE)
+		finish_call(frame);
 	do {
 		arch_take_interrupts();
 		kernel_on_return(frame);
