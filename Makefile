@@ -184,6 +184,19 @@ check-format:
 check-clang:
 	@$(MAKE) --no-print-directory MODE=clang CC=clang objects
 
+# What is left out, and why: .clang-tidy and scripts/cppcheck-suppressions.
+ANALYSED_C = $(KERNEL_SOURCES:%.S=) $(MONITOR_SOURCES) $(CLI_SOURCES)
+check-tidy:
+	@printf '%s\n' $(sort $(filter %.c,$(ANALYSED_C))) | xargs -P $$(nproc) -n 8 sh -c \
+		'clang-tidy --quiet "$$@" -- -std=gnu17 -I. -D_GNU_SOURCE 2>/dev/null' clang-tidy
+	@echo "check: clang-tidy has no complaints"
+
+check-cppcheck:
+	@cppcheck --quiet --std=c11 --enable=warning,portability,performance --error-exitcode=1 \
+		--inline-suppr -j $$(nproc) -I. --suppress=missingInclude \
+		--suppressions-list=scripts/cppcheck-suppressions $(sort $(filter %.c,$(ANALYSED_C)))
+	@echo "check: cppcheck has no complaints"
+
 # ---- installing: make install PREFIX=/usr/local DESTDIR= ----
 PREFIX ?= /usr/local
 .PHONY: install

@@ -28,6 +28,7 @@ type comparison struct {
 	VMTime      float64      `json:"vm_seconds"`
 	shell       string
 	excerpt     string
+	output      string // for suggest
 }
 
 type tally struct{ Pass, Fail, Skip int }
@@ -111,7 +112,7 @@ func compare(opts options, d distribution, known *knownFailures, s suite) compar
 		result.tryAgain(opts, d, known, s, native, vm)
 	}
 	if result.Failed > 0 {
-		result.Ended = vm.Ended
+		result.Ended, result.output = vm.Ended, string(vm.output)
 		result.excerpt = keepOutput(opts, s, vm)
 	}
 	return result

@@ -13,7 +13,8 @@ import (
 //	PACKAGE TEST REASON [skip]
 //
 // PACKAGE is an import path or test/PROGRAM; TEST a test, with its subtests, or *
-// for the whole package, which then does not run. The only reasons: exec (starts a
+// for the whole package, which then does not run; a * inside a name stands for any
+// text. The only reasons: exec (starts a
 // process), network, volume. With `skip` the test does not run, because it would
 // take the whole test binary with it.
 type knownFailures struct {
@@ -36,8 +37,8 @@ func readKnownFailures(path string) (*knownFailures, error) {
 	known := &knownFailures{entries: map[string]map[string]*knownEntry{}}
 	lines := bufio.NewScanner(file)
 	for number := 1; lines.Scan(); number++ {
-		text := strings.TrimSpace(lines.Text())
-		if text == "" || text[0] == '#' {
+		text := strings.TrimSpace(strings.SplitN(lines.Text(), "#", 2)[0])
+		if text == "" {
 			continue
 		}
 		words := strings.Fields(text)
@@ -65,8 +66,30 @@ func (k *knownFailures) whole(pkg string) string {
 	return ""
 }
 
+// matches tells whether a pattern, in which * stands for any text, is the name.
+func matches(pattern, name string) bool {
+	parts := strings.Split(pattern, "*")
+	if !strings.HasPrefix(name, parts[0]) {
+		return false
+	}
+	name = name[len(parts[0]):]
+	for _, part := range parts[1:] {
+		at := strings.Index(name, part)
+		if at < 0 {
+			return false
+		}
+		name = name[at+len(part):]
+	}
+	return name == "" || parts[len(parts)-1] == ""
+}
+
 // find gives the entry for a test or for the test that it is a subtest of.
 func (k *knownFailures) find(pkg, test string) *knownEntry {
+	for pattern, entry := range k.entries[pkg] {
+		if pattern != "*" && strings.Contains(pattern, "*") && matches(pattern, test) {
+			return entry
+		}
+	}
 	for name := test; ; {
 		if entry := k.entries[pkg][name]; entry != nil {
 			return entry

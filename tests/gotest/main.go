@@ -40,8 +40,9 @@ func main() {
 	jobs := flag.Int("jobs", 2, "how many VMs run at once")
 	jsonPath := flag.String("json", "", "where to write the results (default: build/gotest/result-PLATFORM.json)")
 	fresh := flag.Bool("fresh", false, "run natively again even if results are kept")
-	mem := flag.String("mem", "2G", "memory of a VM")
+	mem := flag.String("mem", "4G", "memory of a VM")
 	cpus := flag.String("cpus", "2", "vcpus of a VM")
+	suggestLines := flag.Bool("suggest", false, "print the lines that known-failures.txt lacks")
 	list := flag.Bool("list", false, "only list what would run")
 	flag.Parse()
 
@@ -76,6 +77,9 @@ func main() {
 	results := runAll(opts, distribution, known, suites)
 	if *jsonPath == "" {
 		*jsonPath = filepath.Join(root, "build", "gotest", "result-"+string(opts.platform)+".json")
+	}
+	if *suggestLines {
+		suggest(results)
 	}
 	exitOn(writeJSON(*jsonPath, distribution, opts, results))
 	os.Exit(printTable(opts, known, results))
