@@ -111,7 +111,8 @@ user_access_touch:
 	.balign	8
 	.globl user_access_entries
 user_access_entries:
-	.quad	.Lcopy_words_start, .Lcopy_words_end, .Lcount_left, 0
+	/* The tail goes on byte by byte, to the very one that faults. */
+	.quad	.Lcopy_words_start, .Lcopy_words_end, .Lcopy_tail, 0
 	.quad	.Lcopy_bytes_start, .Lcopy_bytes_end, .Lcount_left, 0
 	.quad	.Lcopy_string_start, .Lcopy_string_end, .Lcount_left, 0
 	.quad	.Lzero_start, .Lzero_end, .Lcount_left, 0

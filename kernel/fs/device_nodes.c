@@ -19,9 +19,11 @@ static long read_nothing(struct file *file, struct uio *uio, uint64_t *offset)
 
 static long read_zeroes(struct file *file, struct uio *uio, uint64_t *offset)
 {
+	size_t wanted = uio->bytes_left, moved = uio_zero_some(uio, wanted);
+
 	(void)file;
 	(void)offset;
-	return uio->bytes_left > 0 ? uio_fill_zero(uio, uio->bytes_left) : 0;
+	return moved > 0 || wanted == 0 ? (long)moved : -LINUX_EFAULT;
 }
 
 static long read_random(struct file *file, struct uio *uio, uint64_t *offset)
@@ -33,13 +35,12 @@ static long read_random(struct file *file, struct uio *uio, uint64_t *offset)
 	(void)offset;
 	while (uio->bytes_left > 0) {
 		size_t bytes = MIN(sizeof(buffer), uio->bytes_left);
-		long moved;
+		size_t moved;
 
 		random_bytes(buffer, bytes);
-		moved = uio_copy_to(uio, buffer, bytes);
-		if (moved > 0)
-			total += moved;
-		if (moved != (long)bytes)
+		moved = uio_copy_some_to(uio, buffer, bytes);
+		total += (long)moved;
+		if (moved != bytes)
 			return total > 0 ? total : -LINUX_EFAULT;
 		if (total % (64 * 1024) == 0 && thread_is_interrupted(thread_current()))
 			break;
@@ -62,7 +63,8 @@ static long write_full(struct file *file, struct uio *uio, uint64_t *offset)
 {
 	(void)file;
 	(void)offset;
-	return uio->bytes_left > 0 ? -LINUX_ENOSPC : 0;
+	(void)uio;
+	return -LINUX_ENOSPC; /* for no bytes, too */
 }
 
 static long write_random(struct file *file, struct uio *uio, uint64_t *offset)
@@ -73,12 +75,13 @@ static long write_random(struct file *file, struct uio *uio, uint64_t *offset)
 	(void)file;
 	(void)offset;
 	while (uio->bytes_left > 0) {
-		long moved = uio_copy_from(uio, buffer, MIN(sizeof(buffer), uio->bytes_left));
+		size_t bytes = MIN(sizeof(buffer), uio->bytes_left);
+		size_t moved = uio_copy_some_from(uio, buffer, bytes);
 
-		if (moved <= 0)
+		random_add(buffer, moved);
+		total += (long)moved;
+		if (moved != bytes)
 			return total > 0 ? total : -LINUX_EFAULT;
-		random_add(buffer, (size_t)moved);
-		total += moved;
 	}
 	return total;
 }

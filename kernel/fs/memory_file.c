@@ -50,12 +50,12 @@ static long copy_page_out(struct memory_file *memory, struct uio *uio, uint64_t 
 	const uint8_t *data = page_cache_read(&memory->cache, at >> PAGE_SHIFT, &valid);
 
 	if (!data || within >= valid) {
-		uio_fill_zero(uio, bytes);
+		uio_zero_some(uio, bytes);
 	} else {
 		size_t real = MIN(bytes, valid - within);
 
-		if (uio_copy_to(uio, data + within, real) == (long)real && bytes > real)
-			uio_fill_zero(uio, bytes - real);
+		if (uio_copy_some_to(uio, data + within, real) == real && bytes > real)
+			uio_zero_some(uio, bytes - real);
 	}
 	return (long)(before - uio->bytes_left);
 }
@@ -164,7 +164,7 @@ static long write_fresh_page(struct memory_file *memory, struct uio *uio, uint64
 	if (!page_cache_new_page(0, &page))
 		return -LINUX_ENOSPC;
 	data = platform_phys_to_virt(page);
-	uio_copy_from(uio, data, PAGE_BYTES);
+	uio_copy_some_from(uio, data, PAGE_BYTES);
 	moved = before - uio->bytes_left;
 	memset(data + moved, 0, PAGE_BYTES - moved);
 	error = moved > 0 ? insert_page(memory, index, page, 0, &slot) : -LINUX_EFAULT;
@@ -192,7 +192,7 @@ static long write_page(struct memory_file *memory, struct uio *uio, uint64_t at)
 		if (error)
 			return error;
 	}
-	uio_copy_from(uio, page_data(slot) + within, bytes);
+	uio_copy_some_from(uio, page_data(slot) + within, bytes);
 	return before != uio->bytes_left ? (long)(before - uio->bytes_left) : -LINUX_EFAULT;
 }
 

@@ -57,8 +57,7 @@ static long generate(struct file *file, struct generated *generated)
 static long read(struct file *file, struct uio *uio, uint64_t *offset)
 {
 	struct generated *generated = file->data;
-	size_t bytes;
-	long moved;
+	size_t bytes, moved;
 
 	if (*offset == 0 || !generated->text) {
 		long error = generate(file, generated);
@@ -69,10 +68,9 @@ static long read(struct file *file, struct uio *uio, uint64_t *offset)
 	if (*offset >= generated->bytes || uio->bytes_left == 0)
 		return 0;
 	bytes = MIN(generated->bytes - *offset, uio->bytes_left);
-	moved = uio_copy_to(uio, generated->text + *offset, bytes);
-	if (moved > 0)
-		*offset += (uint64_t)moved;
-	return moved;
+	moved = uio_copy_some_to(uio, generated->text + *offset, bytes);
+	*offset += moved;
+	return moved > 0 ? (long)moved : -LINUX_EFAULT;
 }
 
 static long write(struct file *file, struct uio *uio, uint64_t *offset)

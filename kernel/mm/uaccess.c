@@ -6,31 +6,40 @@
 #include "kernel/platform.h"
 #include "lib/string.h"
 
+size_t user_copy_some_in(void *dst, uintptr_t src, size_t bytes)
+{
+	if (bytes == 0 || !user_range_ok(src, bytes))
+		return 0;
+	return bytes - user_access_copy(dst, (const void *)src, bytes);
+}
+
+size_t user_copy_some_out(uintptr_t dst, const void *src, size_t bytes)
+{
+	if (bytes == 0 || !user_range_ok(dst, bytes))
+		return 0;
+	return bytes - user_access_copy((void *)dst, src, bytes);
+}
+
+size_t user_zero_some(uintptr_t dst, size_t bytes)
+{
+	if (bytes == 0 || !user_range_ok(dst, bytes))
+		return 0;
+	return bytes - user_access_zero((void *)dst, bytes);
+}
+
 int user_copy_in(void *dst, uintptr_t src, size_t bytes)
 {
-	if (bytes == 0)
-		return 0;
-	if (!user_range_ok(src, bytes) || user_access_copy(dst, (const void *)src, bytes) != 0)
-		return -LINUX_EFAULT;
-	return 0;
+	return user_copy_some_in(dst, src, bytes) == bytes ? 0 : -LINUX_EFAULT;
 }
 
 int user_copy_out(uintptr_t dst, const void *src, size_t bytes)
 {
-	if (bytes == 0)
-		return 0;
-	if (!user_range_ok(dst, bytes) || user_access_copy((void *)dst, src, bytes) != 0)
-		return -LINUX_EFAULT;
-	return 0;
+	return user_copy_some_out(dst, src, bytes) == bytes ? 0 : -LINUX_EFAULT;
 }
 
 int user_zero(uintptr_t dst, size_t bytes)
 {
-	if (bytes == 0)
-		return 0;
-	if (!user_range_ok(dst, bytes) || user_access_zero((void *)dst, bytes) != 0)
-		return -LINUX_EFAULT;
-	return 0;
+	return user_zero_some(dst, bytes) == bytes ? 0 : -LINUX_EFAULT;
 }
 
 long user_copy_string(char *dst, uintptr_t src, size_t capacity)

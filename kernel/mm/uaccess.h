@@ -19,6 +19,10 @@
 MUST_CHECK int user_copy_in(void *dst, uintptr_t src, size_t bytes);
 MUST_CHECK int user_copy_out(uintptr_t dst, const void *src, size_t bytes);
 MUST_CHECK int user_zero(uintptr_t dst, size_t bytes);
+/* Up to the first byte that cannot be accessed. Return how many bytes were done. */
+MUST_CHECK size_t user_copy_some_in(void *dst, uintptr_t src, size_t bytes);
+MUST_CHECK size_t user_copy_some_out(uintptr_t dst, const void *src, size_t bytes);
+MUST_CHECK size_t user_zero_some(uintptr_t dst, size_t bytes);
 /* Copies a string with its NUL. Returns its length, -EFAULT, or -ENAMETOOLONG. */
 MUST_CHECK long user_copy_string(char *dst, uintptr_t src, size_t capacity);
 

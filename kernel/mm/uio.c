@@ -36,15 +36,16 @@ void uio_init_kernel(struct uio *uio, struct uio_part *storage, const void *buff
 	uio->is_kernel = true;
 }
 
-static int part_move(
+/* Returns how many bytes were moved: fewer where the program's memory ends. */
+static size_t part_move(
 	bool is_kernel, uintptr_t address, void *buffer, size_t bytes, enum direction direction)
 {
 	if (!is_kernel) {
 		if (direction == TO_BUFFER)
-			return user_copy_out(address, buffer, bytes);
+			return user_copy_some_out(address, buffer, bytes);
 		if (direction == FROM_BUFFER)
-			return user_copy_in(buffer, address, bytes);
-		return user_zero(address, bytes);
+			return user_copy_some_in(buffer, address, bytes);
+		return user_zero_some(address, bytes);
 	}
 	if (direction == TO_BUFFER)
 		memcpy((void *)address, buffer, bytes);
@@ -52,7 +53,7 @@ static int part_move(
 		memcpy(buffer, (const void *)address, bytes);
 	else
 		memset((void *)address, 0, bytes);
-	return 0;
+	return bytes;
 }
 
 static void part_advance(struct uio *uio, size_t bytes)
@@ -66,7 +67,10 @@ static void part_advance(struct uio *uio, size_t bytes)
 	}
 }
 
-static long uio_move(struct uio *uio, uint8_t *buffer, size_t bytes, enum direction direction)
+/* Returns how many bytes were moved and consumed. `whole`: of a part of the buffer that
+ * cannot be moved whole, none are. */
+static size_t uio_move(
+	struct uio *uio, uint8_t *buffer, size_t bytes, enum direction direction, bool whole)
 {
 	size_t moved = 0;
 
@@ -76,30 +80,53 @@ static long uio_move(struct uio *uio, uint8_t *buffer, size_t bytes, enum direct
 	while (moved < bytes) {
 		const struct uio_part *part = &uio->parts[uio->part_index];
 		size_t here = MIN(bytes - moved, part->bytes - uio->part_offset);
-		int error = part_move(uio->is_kernel, part->address + uio->part_offset,
+		size_t done = part_move(uio->is_kernel, part->address + uio->part_offset,
 			buffer != NULL ? buffer + moved : NULL, here, direction);
 
-		if (error != 0)
-			return error;
-		part_advance(uio, here);
-		moved += here;
+		if (done == here || !whole) {
+			part_advance(uio, done);
+			moved += done;
+		}
+		if (done < here)
+			break;
 	}
-	return (long)moved;
+	return moved;
+}
+
+static long uio_move_whole(struct uio *uio, uint8_t *buffer, size_t bytes, enum direction direction)
+{
+	bytes = MIN(bytes, uio->bytes_left);
+	return uio_move(uio, buffer, bytes, direction, true) == bytes ? (long)bytes : -LINUX_EFAULT;
 }
 
 long uio_copy_to(struct uio *uio, const void *src, size_t bytes)
 {
-	return uio_move(uio, (uint8_t *)(uintptr_t)src, bytes, TO_BUFFER);
+	return uio_move_whole(uio, (uint8_t *)(uintptr_t)src, bytes, TO_BUFFER);
 }
 
 long uio_copy_from(struct uio *uio, void *dst, size_t bytes)
 {
-	return uio_move(uio, dst, bytes, FROM_BUFFER);
+	return uio_move_whole(uio, dst, bytes, FROM_BUFFER);
 }
 
 long uio_fill_zero(struct uio *uio, size_t bytes)
 {
-	return uio_move(uio, NULL, bytes, ZERO_BUFFER);
+	return uio_move_whole(uio, NULL, bytes, ZERO_BUFFER);
+}
+
+size_t uio_copy_some_to(struct uio *uio, const void *src, size_t bytes)
+{
+	return uio_move(uio, (uint8_t *)(uintptr_t)src, bytes, TO_BUFFER, false);
+}
+
+size_t uio_copy_some_from(struct uio *uio, void *dst, size_t bytes)
+{
+	return uio_move(uio, dst, bytes, FROM_BUFFER, false);
+}
+
+size_t uio_zero_some(struct uio *uio, size_t bytes)
+{
+	return uio_move(uio, NULL, bytes, ZERO_BUFFER, false);
 }
 
 void uio_advance(struct uio *uio, size_t bytes)

@@ -31,6 +31,11 @@ void uio_init_parts(struct uio *uio, const struct uio_part *parts, size_t part_c
 long uio_copy_to(struct uio *uio, const void *src, size_t bytes); /* file -> program */
 long uio_copy_from(struct uio *uio, void *dst, size_t bytes);     /* program -> file */
 long uio_fill_zero(struct uio *uio, size_t bytes);
+/* The same for files that move what they can: up to the first byte that cannot be
+ * accessed. Return bytes moved; fewer than min(bytes, bytes_left): a fault ended it. */
+size_t uio_copy_some_to(struct uio *uio, const void *src, size_t bytes);
+size_t uio_copy_some_from(struct uio *uio, void *dst, size_t bytes);
+size_t uio_zero_some(struct uio *uio, size_t bytes);
 void uio_advance(struct uio *uio, size_t bytes);
 
 #endif

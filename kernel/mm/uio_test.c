@@ -70,6 +70,29 @@ TEST(a_fault_leaves_whole_chunks_consumed)
 	CHECK_EQUAL(uio.bytes_left, 0);
 }
 
+TEST(some_goes_up_to_the_byte_that_faults)
+{
+	char a[4] = "....", b[4] = "....", data[8] = "abcdefg", out[8] = "";
+	struct uio_part parts[] = {{(uintptr_t)a, 4}, {(uintptr_t)b, 4}};
+	struct uio uio;
+
+	fake_user_forbid((uintptr_t)b + 2, 2);
+	uio_init_parts(&uio, parts, 2);
+	CHECK_EQUAL(uio_copy_some_to(&uio, data, 8), 6);
+	CHECK_EQUAL(uio.bytes_left, 2);
+	CHECK_EQUAL(uio_copy_some_to(&uio, data, 8), 0);
+	CHECK(memcmp(a, "abcd", 4) == 0 && memcmp(b, "ef..", 4) == 0);
+	uio_init_parts(&uio, parts, 2);
+	CHECK_EQUAL(uio_copy_some_from(&uio, out, 8), 6);
+	CHECK(strcmp(out, "abcdef") == 0);
+	uio_init_parts(&uio, parts, 2);
+	CHECK_EQUAL(uio_zero_some(&uio, 5), 5);
+	CHECK_EQUAL(uio_zero_some(&uio, 3), 1);
+	CHECK_EQUAL(uio.bytes_left, 2);
+	fake_user_forbid(0, 0);
+	CHECK(memcmp(b, "\0\0..", 4) == 0);
+}
+
 TEST(user_addresses_are_checked)
 {
 	char buffer[16];
