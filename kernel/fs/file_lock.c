@@ -5,13 +5,16 @@
  * then cuts the owner's old locks out of the range, then adds the new one.
  */
 #include "kernel/fs/file_lock.h"
+#include "kernel/fs/file.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lock.h"
 #include "kernel/mm/heap.h"
 #include "abi/linux/fcntl.h"
+#include "lib/string.h"
 
 struct file_lock {
 	struct file_lock *next;
+	const void *object;       /* what is locked */
 	struct file *description; /* owner, unless of the program */
 	enum file_lock_kind kind;
 	struct file_lock_range range;
@@ -20,10 +23,29 @@ struct file_lock {
 /* `lock` guards the lists of all nodes; `count` may be read without it. */
 static struct {
 	struct spinlock lock;
+	struct file_lock *nameless; /* of files that have no node */
 	uint32_t count;
 	bool waiters_ready;
 	struct wait_queue released;
 } locks;
+
+static struct file_lock **list_of(struct file *file)
+{
+	return file->vnode ? &file->vnode->locks : &locks.nameless;
+}
+
+/* As Linux has it: both ends of a pipe are one thing, and so are all the anonymous
+ * descriptors (eventfd, epoll...) together, for they share one inode. */
+static const void *object_of(const struct file *file)
+{
+	const char *kind = file->ops->kind ? file->ops->kind : "file";
+
+	if (file->vnode)
+		return file->vnode;
+	if (strcmp(kind, "pipe") == 0)
+		return file->data;
+	return kind[0] == '/' ? (const void *)file : &locks;
+}
 
 static bool owns(const struct file_lock *lock, const struct file *file, enum file_lock_kind kind)
 {
@@ -38,20 +60,25 @@ static bool overlaps(const struct file_lock_range *a, const struct file_lock_ran
 static struct file_lock *find_conflict_locked(
 	struct file *file, enum file_lock_kind kind, const struct file_lock_range *range)
 {
-	for (struct file_lock *lock = file->vnode->locks; lock; lock = lock->next) {
+	const void *object = object_of(file);
+
+	for (struct file_lock *lock = *list_of(file); lock; lock = lock->next) {
 		bool same_world = (lock->kind == FILE_LOCK_FLOCK) == (kind == FILE_LOCK_FLOCK);
 
-		if (same_world && !owns(lock, file, kind) && overlaps(&lock->range, range) &&
+		if (lock->object == object && same_world && !owns(lock, file, kind) &&
+			overlaps(&lock->range, range) &&
 			(lock->range.type == LINUX_F_WRLCK || range->type == LINUX_F_WRLCK))
 			return lock;
 	}
 	return NULL;
 }
 
-static void add_locked(struct vnode *vnode, struct file_lock *lock)
+static void add_locked(struct file *file, struct file_lock *lock)
 {
-	lock->next = vnode->locks;
-	vnode->locks = lock;
+	struct file_lock **list = list_of(file);
+
+	lock->next = *list;
+	*list = lock;
 	WRITE_ONCE(locks.count, locks.count + 1);
 }
 
@@ -68,18 +95,20 @@ static void remove_locked(struct file_lock **link)
 static void cut_locked(struct file *file, enum file_lock_kind kind,
 	const struct file_lock_range *range, struct file_lock **spare)
 {
-	struct file_lock **link = &file->vnode->locks;
+	struct file_lock **link = list_of(file);
+	const void *object = object_of(file);
 
 	while (*link) {
 		struct file_lock *lock = *link;
 
-		if (!owns(lock, file, kind) || !overlaps(&lock->range, range)) {
+		if (lock->object != object || !owns(lock, file, kind) ||
+			!overlaps(&lock->range, range)) {
 			link = &lock->next;
 		} else if (lock->range.start < range->start && lock->range.end > range->end) {
 			**spare = *lock;
 			(*spare)->range.start = range->end + 1;
 			lock->range.end = range->start - 1;
-			add_locked(file->vnode, *spare);
+			add_locked(file, *spare);
 			*spare = NULL;
 			return;
 		} else if (lock->range.start < range->start) {
@@ -104,9 +133,11 @@ static bool try_set(struct file *file, enum file_lock_kind kind,
 	if (done) {
 		cut_locked(file, kind, range, spare);
 		if (range->type != LINUX_F_UNLCK) {
-			**fresh = (struct file_lock){
-				.description = file, .kind = kind, .range = *range};
-			add_locked(file->vnode, *fresh);
+			**fresh = (struct file_lock){.object = object_of(file),
+				.description = file,
+				.kind = kind,
+				.range = *range};
+			add_locked(file, *fresh);
 			*fresh = NULL;
 		}
 	}
@@ -136,8 +167,6 @@ int file_lock_set(
 	struct file_lock *fresh, *spare;
 	int error = 0;
 
-	if (!file->vnode)
-		return -LINUX_EBADF;
 	fresh = heap_alloc(sizeof(*fresh));
 	spare = heap_alloc(sizeof(*spare));
 	prepare_waiters();
@@ -160,8 +189,6 @@ int file_lock_test(
 {
 	const struct file_lock *lock;
 
-	if (!file->vnode)
-		return -LINUX_EBADF;
 	spin_lock(&locks.lock);
 	lock = find_conflict_locked(file, kind, range);
 	if (lock) {
@@ -176,15 +203,17 @@ int file_lock_test(
 
 static void release_owned(struct file *file, bool of_process)
 {
+	const void *object = object_of(file);
 	struct file_lock **link;
 	bool any = false;
 
 	spin_lock(&locks.lock);
-	link = &file->vnode->locks;
+	link = list_of(file);
 	while (*link) {
 		bool of_program = (*link)->kind == FILE_LOCK_PROCESS;
 
-		if (of_program == of_process && (of_program || (*link)->description == file)) {
+		if ((*link)->object == object && of_program == of_process &&
+			(of_program || (*link)->description == file)) {
 			remove_locked(link);
 			any = true;
 		} else {
@@ -198,12 +227,12 @@ static void release_owned(struct file *file, bool of_process)
 
 void file_lock_close_descriptor(struct file *file)
 {
-	if (READ_ONCE(locks.count) > 0 && file->vnode && !(file->flags & LINUX_O_PATH))
+	if (READ_ONCE(locks.count) > 0 && !(file->flags & LINUX_O_PATH))
 		release_owned(file, true);
 }
 
 void file_lock_release_description(struct file *file)
 {
-	if (READ_ONCE(locks.count) > 0 && file->vnode)
+	if (READ_ONCE(locks.count) > 0)
 		release_owned(file, false);
 }

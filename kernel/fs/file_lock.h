@@ -3,7 +3,8 @@
  *
  * Record locks of the program never conflict with each other, since it is one
  * process; they do with those of descriptions. Locks of flock are a world of their
- * own. All hang on the vnode. Lock: file_lock.lock, rank 12.
+ * own. They hang on the vnode,
+ * or, for files without one, on a list of their own. Lock: file_lock.lock, rank 12.
  */
 #ifndef KERNEL_FS_FILE_LOCK_H
 #define KERNEL_FS_FILE_LOCK_H
@@ -23,7 +24,7 @@ struct file_lock_range {
 	uint64_t start, end; /* first and last byte */
 };
 
-/* Sets, changes or (F_UNLCK) removes. -EAGAIN, -ERESTARTSYS, -ENOLCK, -EBADF. */
+/* Sets, changes or (F_UNLCK) removes. -EAGAIN, -ERESTARTSYS, -ENOLCK. */
 int file_lock_set(struct file *file, enum file_lock_kind kind, const struct file_lock_range *range,
 	bool wait);
 /* F_GETLK: range becomes the first lock in the way, or type F_UNLCK. *pid: its owner. */

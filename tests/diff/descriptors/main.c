@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
@@ -166,6 +167,32 @@ static void operate(const struct kind *kind)
 	ON(syscall(SYS_faccessat, fd, "x", F_OK));
 }
 
+/* Who is in whose way among descriptors without a name. */
+static void lock_nameless(void)
+{
+	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int first[2], second[2], events[2] = {eventfd(0, 0), eventfd(0, 0)};
+
+	if (pipe(first) != 0 || pipe(second) != 0)
+		return;
+	trace("locks: flock(first[0], LOCK_EX | LOCK_NB)", flock(first[0], LOCK_EX | LOCK_NB));
+	trace("locks: flock(first[1], LOCK_EX | LOCK_NB)", flock(first[1], LOCK_EX | LOCK_NB));
+	trace("locks: flock(second[0], LOCK_EX | LOCK_NB)", flock(second[0], LOCK_EX | LOCK_NB));
+	trace("locks: fcntl(first[1], F_OFD_SETLK, &all)", fcntl(first[1], F_OFD_SETLK, &all));
+	trace("locks: fcntl(second[1], F_SETLK, &all)", fcntl(second[1], F_SETLK, &all));
+	trace("locks: fcntl(second[1], F_OFD_SETLK, &all)", fcntl(second[1], F_OFD_SETLK, &all));
+	close(first[0]);
+	trace("locks: flock(first[1], LOCK_SH | LOCK_NB)", flock(first[1], LOCK_SH | LOCK_NB));
+	trace("locks: flock(events[0], LOCK_EX | LOCK_NB)", flock(events[0], LOCK_EX | LOCK_NB));
+	trace("locks: flock(events[1], LOCK_EX | LOCK_NB)", flock(events[1], LOCK_EX | LOCK_NB));
+	close(events[0]);
+	trace("locks: flock(events[1], LOCK_EX | LOCK_NB)", flock(events[1], LOCK_EX | LOCK_NB));
+	close(events[1]);
+	close(first[1]);
+	close(second[0]);
+	close(second[1]);
+}
+
 int main(void)
 {
 	sigset_t none;
@@ -198,6 +225,7 @@ int main(void)
 	};
 	for (size_t i = 0; i < ROWS(kinds); i++)
 		operate(&kinds[i]);
+	lock_nameless();
 	unlink("file");
 	rmdir("dir");
 	return 0;
