@@ -30,7 +30,7 @@ static int resolve_new(
 		error = -LINUX_EEXIST;
 	else if (where->ends_in_slash && !for_directory)
 		error = -LINUX_ENOENT;
-	else if (!where->parent->linked)
+	else if (!where->parent->linked || tree_misses_are_errors(where->parent->vnode))
 		error = -LINUX_ENOENT;
 	if (error)
 		resolved_release(where);
@@ -109,23 +109,31 @@ int vfs_mkdir(int directory_fd, const char *path, uint32_t mode)
 		directory_fd, path, &(struct new_name){.kind = NEW_DIRECTORY, .mode = mode});
 }
 
-int vfs_mknod(int directory_fd, const char *path, uint32_t mode, uint64_t device)
+int vfs_check_mknod_mode(uint32_t mode)
 {
 	switch (mode & LINUX_S_IFMT) {
-	case 0:
-		mode |= LINUX_S_IFREG;
-		break;
 	case LINUX_S_IFDIR:
 		return -LINUX_EPERM;
+	case 0:
 	case LINUX_S_IFREG:
 	case LINUX_S_IFIFO:
 	case LINUX_S_IFSOCK:
 	case LINUX_S_IFCHR:
 	case LINUX_S_IFBLK:
-		break;
+		return 0;
 	default:
 		return -LINUX_EINVAL;
 	}
+}
+
+int vfs_mknod(int directory_fd, const char *path, uint32_t mode, uint64_t device)
+{
+	int error = vfs_check_mknod_mode(mode);
+
+	if (error)
+		return error;
+	if ((mode & LINUX_S_IFMT) == 0)
+		mode |= LINUX_S_IFREG;
 	mode &= LINUX_S_IFMT | 07777;
 	if (!LINUX_S_ISTYPE(mode, LINUX_S_IFCHR) && !LINUX_S_ISTYPE(mode, LINUX_S_IFBLK))
 		device = 0;
@@ -272,6 +280,8 @@ static int check_rename(const struct resolved *old, const struct resolved *new, 
 		return -LINUX_EXDEV;
 	if (!old->entry)
 		return -LINUX_ENOENT;
+	if (!new->entry && tree_misses_are_errors(new->parent->vnode))
+		return -LINUX_ENOENT;
 	if ((flags & LINUX_RENAME_NOREPLACE) && new->entry)
 		return -LINUX_EEXIST;
 	if (exchange && !new->entry)
@@ -366,15 +376,20 @@ static int resolve_rename(int old_fd, const char *old_path, int new_fd, const ch
 	return error;
 }
 
+int vfs_check_rename_flags(uint32_t flags)
+{
+	uint32_t known = LINUX_RENAME_NOREPLACE | LINUX_RENAME_EXCHANGE;
+
+	return (flags & ~known) || flags == known ? -LINUX_EINVAL : 0;
+}
+
 int vfs_rename(int old_fd, const char *old_path, int new_fd, const char *new_path, uint32_t flags)
 {
 	struct resolved old, new;
-	int error;
+	int error = vfs_check_rename_flags(flags);
 
-	if (flags & ~(uint32_t)(LINUX_RENAME_NOREPLACE | LINUX_RENAME_EXCHANGE))
-		return -LINUX_EINVAL;
-	if (flags == (LINUX_RENAME_NOREPLACE | LINUX_RENAME_EXCHANGE))
-		return -LINUX_EINVAL;
+	if (error)
+		return error;
 	mutex_lock(&tree.lock);
 	error = resolve_rename(old_fd, old_path, new_fd, new_path, flags, &old, &new);
 	if (error) {

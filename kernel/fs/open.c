@@ -113,7 +113,7 @@ static int create_entry(struct resolved *where, uint32_t mode, struct path_entry
 	if (!where->parent->linked)
 		return -LINUX_ENOENT;
 	if (!directory->ops->create)
-		return -LINUX_EACCES;
+		return tree_misses_are_errors(directory) ? -LINUX_ENOENT : -LINUX_EACCES;
 	mode = LINUX_S_IFREG | (mode & 07777 & ~tree.umask);
 	error = directory->ops->create(directory, where->name, where->name_length, mode, 0, &vnode);
 	if (error)
@@ -197,26 +197,36 @@ static int open_temporary(int directory_fd, const char *path, uint32_t path_flag
 	return error;
 }
 
+int vfs_check_open_flags(uint32_t flags)
+{
+	bool temporary = flags & LINUX_O_TMPFILE_BIT;
+
+	if (flags & LINUX_O_PATH)
+		return 0;
+	if ((flags & LINUX_O_CREAT) && (flags & LINUX_O_DIRECTORY))
+		return -LINUX_EINVAL;
+	if (temporary && ((flags & LINUX_O_TMPFILE) != LINUX_O_TMPFILE ||
+				 (flags & LINUX_O_ACCMODE) == LINUX_O_RDONLY))
+		return -LINUX_EINVAL;
+	return 0;
+}
+
 int vfs_open(int directory_fd, const char *path, uint32_t flags, uint32_t mode, uint64_t resolve,
 	struct file **result)
 {
 	uint32_t path_flags = flags & LINUX_O_NOFOLLOW ? 0 : PATH_FOLLOW;
 	struct resolved where;
-	int error;
+	int error = vfs_check_open_flags(flags);
 
+	if (error)
+		return error;
 	if (flags & LINUX_O_PATH)
 		flags &= KEPT_BY_PATH;
 	else
 		flags |= LINUX_O_LARGEFILE;
-	if (flags & LINUX_O_TMPFILE_BIT) {
-		if ((flags & LINUX_O_TMPFILE) != LINUX_O_TMPFILE ||
-			(flags & LINUX_O_ACCMODE) == LINUX_O_RDONLY)
-			return -LINUX_EINVAL;
+	if (flags & LINUX_O_TMPFILE_BIT)
 		return open_temporary(directory_fd, path, path_flags, flags, mode, resolve, result);
-	}
 	if (flags & LINUX_O_CREAT) {
-		if (flags & LINUX_O_DIRECTORY)
-			return -LINUX_EINVAL;
 		if (flags & LINUX_O_EXCL)
 			path_flags = 0;
 		return open_or_create(directory_fd, path, path_flags, flags, mode, resolve, result);

@@ -46,6 +46,13 @@ extern struct tree tree;
 int tree_init(struct vnode *root);
 void tree_teardown(void); /* drops everything; for tests */
 
+/* In procfs the lookup itself fails where there is no name: nothing gets as far as being
+ * told that it cannot be made. Elsewhere a missing name is no error yet. */
+static inline bool tree_misses_are_errors(const struct vnode *directory)
+{
+	return directory->fs->magic == 0x9fa0; /* PROC_SUPER_MAGIC */
+}
+
 uint32_t path_hash(const char *name, size_t length);
 
 struct path_entry *path_entry_acquire(struct path_entry *entry);

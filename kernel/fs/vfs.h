@@ -102,6 +102,11 @@ int vfs_init(void);
 
 /* System-call level operations on kernel strings; directory_fd as in openat(2)
  * (LINUX_AT_FDCWD allowed). All may sleep. Errors as in the man pages. */
+/* What Linux checks before it looks at the path, for callers that have to fetch one.
+ * The operations check again. */
+int vfs_check_open_flags(uint32_t flags);
+int vfs_check_mknod_mode(uint32_t mode);
+int vfs_check_rename_flags(uint32_t flags);
 int vfs_open(int directory_fd, const char *path, uint32_t flags, uint32_t mode, uint64_t resolve,
 	struct file **file);
 int vfs_stat(int directory_fd, const char *path, uint32_t at_flags, struct linux_stat *stat);

@@ -18,9 +18,16 @@ enum direction {
 	WRITING,
 };
 
-static bool is_allowed(const struct file *file, enum direction direction)
+/* Linux asks whether there are positions before it asks for the direction. */
+static int check_file(const struct file *file, enum direction direction, bool has_offset)
 {
-	return direction == READING ? file_is_readable(file) : file_is_writable(file);
+	if (file->flags & LINUX_O_PATH)
+		return -LINUX_EBADF;
+	if (has_offset && !file->ops->seek)
+		return -LINUX_ESPIPE;
+	if (direction == READING ? !file_is_readable(file) : !file_is_writable(file))
+		return -LINUX_EBADF;
+	return 0;
 }
 
 static void tell_watchers(struct file *file, enum direction direction, long result)
@@ -59,18 +66,12 @@ static long move_at(struct file *file, enum direction direction, struct uio *uio
 {
 	uint64_t position = (uint64_t)offset;
 
-	if (offset < 0)
-		return -LINUX_EINVAL;
-	if (!file->ops->seek)
-		return -LINUX_ESPIPE;
 	return call_operation(file, direction, uio, &position);
 }
 
 /* One range of the program. */
 static int prepare(struct uio *uio, struct uio_part *part, uint64_t address, uint64_t bytes)
 {
-	if ((int64_t)bytes < 0)
-		return user_range_ok(address, 0) ? -LINUX_EINVAL : -LINUX_EFAULT;
 	if (!user_range_ok(address, bytes))
 		return -LINUX_EFAULT;
 	uio_init_user(uio, part, address, MIN(bytes, MOST_BYTES));
@@ -90,11 +91,8 @@ static long move_one(uint64_t fd, enum direction direction, uint64_t address, ui
 	file = fd_get((int)fd);
 	if (!file)
 		return -LINUX_EBADF;
-	if (!is_allowed(file, direction))
-		result = has_offset && !file->ops->seek && !(file->flags & LINUX_O_PATH)
-				 ? -LINUX_ESPIPE
-				 : -LINUX_EBADF;
-	else
+	result = check_file(file, direction, has_offset);
+	if (result == 0)
 		result = prepare(&uio, &part, address, bytes);
 	if (result == 0)
 		result = has_offset ? move_at(file, direction, &uio, offset)
@@ -182,11 +180,8 @@ static long move_vector(uint64_t fd, enum direction direction, uint64_t address,
 
 	if (!file)
 		return -LINUX_EBADF;
-	if (!is_allowed(file, direction))
-		result = -LINUX_EBADF;
-	else if (has_offset && !file->ops->seek)
-		result = -LINUX_ESPIPE;
-	else
+	result = check_file(file, direction, has_offset);
+	if (result == 0)
 		result = vector_get(&vector, address, count);
 	if (result == 0) {
 		uio_init_parts(&uio, vector.parts, count);

@@ -55,8 +55,10 @@ long sys_mkdir(uint64_t path, uint64_t mode)
 long sys_mknodat(uint64_t directory_fd, uint64_t address, uint64_t mode, uint64_t device)
 {
 	struct user_path path;
-	long result = user_path_get(&path, address);
+	long result = vfs_check_mknod_mode((uint32_t)mode);
 
+	if (result == 0)
+		result = user_path_get(&path, address);
 	if (result < 0)
 		return result;
 	result = vfs_mknod((int)directory_fd, path.text, (uint32_t)mode, (uint32_t)device);
@@ -141,8 +143,10 @@ long sys_renameat2(
 	uint64_t old_fd, uint64_t old_path, uint64_t new_fd, uint64_t new_path, uint64_t flags)
 {
 	struct path_pair pair;
-	long result = pair_get(&pair, old_path, new_path);
+	long result = vfs_check_rename_flags((uint32_t)flags);
 
+	if (result == 0)
+		result = pair_get(&pair, old_path, new_path);
 	if (result < 0)
 		return result;
 	result = vfs_rename(

@@ -33,8 +33,10 @@ static long open_file(
 {
 	struct user_path path;
 	struct file *file;
-	long result = user_path_get(&path, address);
+	long result = vfs_check_open_flags(flags);
 
+	if (result == 0)
+		result = user_path_get(&path, address);
 	if (result < 0)
 		return result;
 	result = vfs_open((int)directory_fd, path.text, flags, mode, resolve, &file);

@@ -8,8 +8,10 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/syscall/prototypes.h"
 
+#include "abi/linux/fcntl.h"
 #include "abi/linux/mman.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/vfs.h"
 #include "kernel/mm/uaccess.h"
 #include "kernel/mm/vm.h"
 
@@ -77,6 +79,16 @@ static long map_anonymous(uint64_t address, uint64_t bytes, int protection, uint
 	return error != 0 ? error : (long)result;
 }
 
+/* Contents end where positions do: at 2^63 in regular files, at 2^64 in others. */
+static bool ends_too_far(const struct file *file, uint64_t bytes, uint64_t offset)
+{
+	bool regular = file->vnode != NULL && LINUX_S_ISTYPE(file->vnode->mode, LINUX_S_IFREG);
+	uint64_t most = regular ? INT64_MAX : UINT64_MAX;
+
+	bytes = ALIGN_UP(bytes, PAGE_BYTES);
+	return bytes > most || offset >> PAGE_SHIFT > (most - bytes) >> PAGE_SHIFT;
+}
+
 static int check_file(const struct file *file, int protection, uint64_t flags)
 {
 	uint64_t type = flags & LINUX_MAP_TYPE;
@@ -102,7 +114,8 @@ static long map_file(struct file *file, uint64_t address, uint64_t bytes, int pr
 	uint32_t vm_flags = vm_flags_of(flags);
 	struct page_source *source;
 	uintptr_t result;
-	int error = check_file(file, protection, flags);
+	int error = ends_too_far(file, bytes, offset) ? -LINUX_EOVERFLOW
+						      : check_file(file, protection, flags);
 
 	if (error != 0)
 		return error;
