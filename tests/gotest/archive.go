@@ -26,7 +26,9 @@ func (d distribution) makeArchive(opts options, suites []suite) (string, error) 
 		name = "quick.cpio"
 	}
 	path := filepath.Join(opts.cache, name)
-	if _, err := os.Stat(path); err == nil {
+	entries := d.archived(opts, suites)
+	list := strings.Join(append(entries, hostFiles...), "\n")
+	if made, err := os.ReadFile(path + ".list"); err == nil && string(made) == list {
 		return path, nil
 	}
 	fmt.Println("making", path)
@@ -42,7 +44,7 @@ func (d distribution) makeArchive(opts options, suites []suite) (string, error) 
 			}
 		}
 	}
-	for _, entry := range d.archived(opts, suites) {
+	for _, entry := range entries {
 		real, err := filepath.EvalSymlinks(filepath.Join(d.goroot, entry))
 		if err != nil {
 			continue // this distribution does without
@@ -57,7 +59,10 @@ func (d distribution) makeArchive(opts options, suites []suite) (string, error) 
 	if err := out.Close(); err != nil {
 		return "", err
 	}
-	return path, os.Rename(path+".new", path)
+	if err := os.Rename(path+".new", path); err != nil {
+		return "", err
+	}
+	return path, os.WriteFile(path+".list", []byte(list), 0o644)
 }
 
 // archived names what of GOROOT goes into the archive.
@@ -65,7 +70,7 @@ func (d distribution) archived(opts options, suites []suite) []string {
 	if !opts.quick {
 		return []string{"VERSION", "go.env", "api", "doc", "lib", "misc", "src", "test"}
 	}
-	entries := []string{"VERSION", "go.env", "lib/time", "src/testdata", "src/go.mod"}
+	entries := []string{"VERSION", "go.env", "lib/time", "src/go.mod", "src/unicode"}
 	seen := map[string]bool{}
 	for _, s := range suites {
 		if dir := "src/" + s.pkg; s.pkg != "" && !seen[dir] {
