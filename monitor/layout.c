@@ -12,7 +12,6 @@
 
 #define PAGE_BYTES 4096ull
 
-
 static const uint16_t queue_sizes[DEVICE_COUNT][QUEUE_COUNT] = {
 	[DEVICE_STDIO] = {64, 256},
 	[DEVICE_STDERR] = {8, 64},
