@@ -26,11 +26,12 @@
 static struct machine machine;
 static struct vcpu vcpus[BOOT_MAX_CPUS];
 
-/* A file that the VM was started from was cut short by someone. */
+/* A file that the VM was started from was cut short by someone. The fault is our own
+ * thread's, never one inside libc: the message may be made here. */
 static void on_bus_error(int number)
 {
 	(void)number;
-	message_fail(STATUS_VM_FAILED,
+	message_fail(STATUS_VM_FAILED, // NOLINT(bugprone-signal-handler)
 		"a file that this VM runs from was truncated; replace files by rename instead");
 }
 

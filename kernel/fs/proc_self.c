@@ -179,8 +179,10 @@ static long read_directory(struct vnode *link, char *buffer, size_t capacity)
 	jump_to_directory(link, &entry, NULL);
 	length = tree_describe(entry, path, LINUX_PATH_MAX, true);
 	path_entry_release(entry);
-	if (length > 0)
-		memcpy(buffer, path, MIN((size_t)--length, capacity));
+	if (length > 0) {
+		length--; /* without the NUL */
+		memcpy(buffer, path, MIN((size_t)length, capacity));
+	}
 	heap_free(path);
 	return length;
 }

@@ -59,7 +59,7 @@ long sys_mknodat(uint64_t directory_fd, uint64_t address, uint64_t mode, uint64_
 
 	if (result == 0)
 		result = user_path_get(&path, address);
-	if (result < 0)
+	if (result != 0)
 		return result;
 	result = vfs_mknod((int)directory_fd, path.text, (uint32_t)mode, (uint32_t)device);
 	user_path_put(&path);
@@ -147,7 +147,7 @@ long sys_renameat2(
 
 	if (result == 0)
 		result = pair_get(&pair, old_path, new_path);
-	if (result < 0)
+	if (result != 0)
 		return result;
 	result = vfs_rename(
 		(int)old_fd, pair.first.text, (int)new_fd, pair.second.text, (uint32_t)flags);

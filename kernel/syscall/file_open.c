@@ -37,7 +37,7 @@ static long open_file(
 
 	if (result == 0)
 		result = user_path_get(&path, address);
-	if (result < 0)
+	if (result != 0)
 		return result;
 	result = vfs_open((int)directory_fd, path.text, flags, mode, resolve, &file);
 	user_path_put(&path);
