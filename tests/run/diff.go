@@ -43,7 +43,7 @@ type recording struct {
 // record runs a program to its end. Both sides start in an empty directory on a
 // memory file system.
 func record(platform machine.Platform, root, path string) (recording, error) {
-	spec := machine.Program{Path: path, Cwd: "/tmp"}
+	spec := machine.Program{Path: path, Cwd: "/run"} // /tmp may hold the program itself
 	if platform == machine.Native {
 		scratch, err := scratchInMemory()
 		if err != nil {
