@@ -2,10 +2,15 @@
  * CPUID for the guest; see cpuid.h. Bits are those of the processor manuals (Intel
  * volume 2, CPUID; AMD volume 3, appendix E).
  */
+#include <asm/prctl.h>
 #include <cpuid.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "monitor/cpuid.h"
+
+#define XCR0_MASK 0xe7ull /* x87, SSE, AVX, AVX-512 */
 
 #define LEAF1_ECX_VMX        (1u << 5)
 #define LEAF1_ECX_OSXSAVE    (1u << 27)
@@ -31,7 +36,7 @@ static const struct leaf leaves[] = {
 	 * ecx: VBMI UMIP VBMI2 GFNI VAES VPCLMUL VNNI BITALG VPOPCNTDQ RDPID; edx: FSRM */
 	{0x7, 0, 1, 0xf1bf03a9, 0x00405f46, 0x00000010, true},
 	{0x7, 1, 0x00000030, 0, 0, 0, true},
-	{0xd, 0, CPUID_XCR0_MASK, ALL, ALL, 0, true},
+	{0xd, 0, XCR0_MASK, ALL, ALL, 0, true},
 	{0xd, 1, 0x7, 0, 0, 0, true}, /* XSAVEOPT XSAVEC XGETBV1 */
 	{0xd, 2, ALL, ALL, ALL, ALL, true},
 	{0xd, 5, ALL, ALL, ALL, ALL, true},
@@ -70,6 +75,12 @@ bool cpuid_is_virtualized(void)
 	return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & EXTENDED1_ECX_SVM);
 }
 
+bool cpuid_is_intercepted(void)
+{
+	/* Asks for CPUID as it is, which fails where it cannot be made to fault. */
+	return cpuid_is_virtualized() || syscall(SYS_arch_prctl, ARCH_SET_CPUID, 1) == 0;
+}
+
 bool cpuid_has_fsgsbase(void)
 {
 	unsigned eax, ebx, ecx, edx;
@@ -85,7 +96,7 @@ uint64_t cpuid_xcr0(void)
 	if (!(ecx & LEAF1_ECX_OSXSAVE))
 		return 0;
 	__asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
-	return ((uint64_t)edx << 32 | eax) & CPUID_XCR0_MASK;
+	return ((uint64_t)edx << 32 | eax) & XCR0_MASK;
 }
 
 void cpuid_fill(struct cpuid_list *list, unsigned cpu)

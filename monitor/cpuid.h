@@ -1,5 +1,6 @@
 /*
- * What an ordinary KVM (VT-x, SVM) is told to show its guest as CPUID.
+ * What KVM is told to show its guest as CPUID, where the guest does not see the
+ * processor's own: with VT-x and SVM, and where CPUID in ring 3 can be made to fault.
  */
 #ifndef MONITOR_CPUID_H
 #define MONITOR_CPUID_H
@@ -19,15 +20,18 @@ struct cpuid_list {
 
 _Static_assert(offsetof(struct cpuid_list, entries) == sizeof(struct kvm_cpuid2), "KVM layout");
 
-/* XCR0 features that a guest may use: x87, SSE, AVX, AVX-512. */
-#define CPUID_XCR0_MASK 0xe7ull
-
 /*
- * True if the guest's CPUID instruction, XCR0 and CR4 are what KVM was told, as VT-x and SVM do
- * it. A KVM without either of them runs ring 3 directly on the host: the guest
- * sees the processor as the host's programs do, and need not be told anything.
+ * True if the guest's XCR0 and CR4 are what KVM was told, as VT-x and SVM do it. A KVM
+ * without either of them runs ring 3 directly on the host.
  */
 bool cpuid_is_virtualized(void);
+
+/*
+ * True if the guest's CPUID instruction gives what KVM was told: with VT-x and SVM, and on
+ * processors that let ring 3's CPUID fault (Intel's), of which a KVM without either makes
+ * use. Elsewhere the guest sees the processor as the host's programs do.
+ */
+bool cpuid_is_intercepted(void);
 
 /*
  * Builds the list for vcpu `cpu` from the processor itself, leaving out what a guest in ring 3
@@ -36,7 +40,7 @@ bool cpuid_is_virtualized(void);
 void cpuid_fill(struct cpuid_list *list, unsigned cpu);
 
 bool cpuid_has_fsgsbase(void);
-/* XCR0 of the host, limited to CPUID_XCR0_MASK; 0 without XSAVE. */
+/* XCR0 of the host as far as guests may use it (x87, SSE, AVX, AVX-512); 0 without XSAVE. */
 uint64_t cpuid_xcr0(void);
 
 #endif

@@ -32,7 +32,8 @@ struct machine {
 	int kvm_fd;
 	int vm_fd;
 	unsigned run_bytes; /* of each vcpu's struct kvm_run */
-	bool needs_cpuid;   /* an ordinary KVM: the guest sees what KVM_SET_CPUID2 says */
+	bool is_virtualized; /* an ordinary KVM, with VT-x or SVM */
+	bool needs_cpuid;    /* the guest's CPUID gives what KVM_SET_CPUID2 says */
 	int doorbell_fd;    /* eventfd, set before `image_ready` */
 
 	struct gate vm_ready;    /* vm_fd may be used */

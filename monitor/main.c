@@ -156,7 +156,8 @@ int main(int argc, char **argv)
 	open_files();
 	vm_open(&machine);
 	plan_memory();
-	machine.needs_cpuid = cpuid_is_virtualized();
+	machine.is_virtualized = cpuid_is_virtualized();
+	machine.needs_cpuid = cpuid_is_intercepted();
 	start_thread(run_io, NULL);
 	vm_create(&machine);
 	vm_set_memory(&machine);

@@ -51,13 +51,12 @@ static _Noreturn void fail(const struct vcpu *vcpu, const char *call)
 
 static void set_cpuid(const struct vcpu *vcpu)
 {
-	struct kvm_xcrs xcrs = {.nr_xcrs = 1};
+	struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.value = cpuid_xcr0()}}};
 	struct cpuid_list list;
 
 	cpuid_fill(&list, vcpu->number);
 	if (ioctl(vcpu->fd, KVM_SET_CPUID2, &list) < 0)
 		fail(vcpu, "KVM_SET_CPUID2");
-	xcrs.xcrs[0].value = cpuid_xcr0();
 	if (xcrs.xcrs[0].value && ioctl(vcpu->fd, KVM_SET_XCRS, &xcrs) < 0)
 		fail(vcpu, "KVM_SET_XCRS");
 }
@@ -70,7 +69,7 @@ static void set_cpuid(const struct vcpu *vcpu)
  */
 static void set_msrs(const struct vcpu *vcpu)
 {
-	uint64_t sfmask = vcpu->machine->needs_cpuid ? SFMASK | SFMASK_IF : SFMASK;
+	uint64_t sfmask = vcpu->machine->is_virtualized ? SFMASK | SFMASK_IF : SFMASK;
 	struct {
 		uint32_t count, padding; /* struct kvm_msrs with room */
 		struct kvm_msr_entry entries[3];
@@ -89,13 +88,11 @@ static uint64_t start_cr4(const struct machine *machine)
 {
 	uint64_t cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMM;
 
-	/* Ring 3 on the host itself: XCR0 is the host's, and setting OSXSAVE here would
-	 * make KVM load another one. */
-	if (!machine->needs_cpuid)
-		return cr4 | CR4_FSGSBASE;
-	if (cpuid_has_fsgsbase())
+	if (!machine->is_virtualized || cpuid_has_fsgsbase())
 		cr4 |= CR4_FSGSBASE;
-	if (cpuid_xcr0())
+	/* The OSXSAVE bit of an intercepted CPUID follows CR4. Where CPUID is the host's,
+	 * setting it would only make KVM compare XCR0 at every entry. */
+	if (machine->needs_cpuid && cpuid_xcr0())
 		cr4 |= CR4_OSXSAVE;
 	return cr4;
 }

@@ -20,6 +20,10 @@
 #define STACK_CANARY 0x6b636174732d6f6bull
 #define MXCSR_INIT   0x1f80
 
+/* What programs may use: x87, SSE, AVX, AVX-512. AMX is had on request only, which is
+ * refused (arch_prctl), and there are no protection keys. */
+#define VECTOR_COMPONENTS 0xe7ull
+
 extern void switch_stacks(uint64_t *save_rsp, uint64_t load_rsp);
 extern const char entry_new_thread[], entry_kernel_thread[];
 
@@ -37,16 +41,30 @@ static size_t vector_bytes;
 static uint64_t vector_mask;
 static uint32_t mxcsr_mask;
 
+/* Where a component of the standard format ends (SDM volume 1, 13.5). */
+static uint32_t component_end(uint32_t component)
+{
+	uint32_t bytes = 13, offset, ecx = component, edx;
+
+	__asm__("cpuid" : "+a"(bytes), "=b"(offset), "+c"(ecx), "=d"(edx));
+	return offset + bytes;
+}
+
 static void vector_init(void)
 {
-	uint32_t eax = 13, ebx, ecx = 0, edx;
 	uint32_t low, high;
 	uint32_t mxcsr = MXCSR_INIT;
+	uint32_t bytes = sizeof(initial_vector_state.bytes);
 	uint16_t control = 0x37f;
 
-	__asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+	/* XCR0 may name more than CPUID tells the guest of: where ring 3 runs on the host
+	 * itself it is the host's. */
 	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-	vector_mask = (uint64_t)high << 32 | low;
+	vector_mask = ((uint64_t)high << 32 | low) & VECTOR_COMPONENTS;
+	for (uint32_t i = 2; i < 64; i++) {
+		if (vector_mask >> i & 1)
+			bytes = MAX(bytes, component_end(i));
+	}
 	memcpy(initial_vector_state.bytes, &control, sizeof(control));
 	memcpy(initial_vector_state.bytes + 24, &mxcsr, sizeof(mxcsr));
 	uint8_t image[512] ALIGNED(16);
@@ -54,7 +72,7 @@ static void vector_init(void)
 	memcpy(&mxcsr_mask, image + 28, sizeof(mxcsr_mask));
 	if (mxcsr_mask == 0)
 		mxcsr_mask = 0xffbf; /* SDM volume 1, 11.6.6 */
-	vector_bytes = ALIGN_UP(ebx, 64);
+	vector_bytes = ALIGN_UP(bytes, 64);
 }
 
 size_t arch_vector_bytes(void)
