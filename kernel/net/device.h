@@ -1,0 +1,78 @@
+/*
+ * Network devices: loopback and those that drivers register. Guarded by the network lock.
+ */
+#ifndef KERNEL_NET_DEVICE_H
+#define KERNEL_NET_DEVICE_H
+
+#include "lib/compiler.h"
+#include "lib/list.h"
+
+#define NET_DEVICE_NAME_BYTES 16u /* IFNAMSIZ */
+
+struct packet;
+struct net_device;
+
+enum net_device_flags {
+	NET_DEVICE_UP = 1u << 0,
+	NET_DEVICE_LOOPBACK = 1u << 1,
+};
+
+/* What transmit() takes besides plain frames. */
+enum net_device_offloads {
+	NET_OFFLOAD_CHECKSUM = 1u << 0, /* PACKET_CHECKSUM_PARTIAL */
+	NET_OFFLOAD_TCP4 = 1u << 1,     /* PACKET_SEGMENT_TCP4, up to 64 KiB */
+	NET_OFFLOAD_TCP6 = 1u << 2,
+	NET_OFFLOAD_UDP = 1u << 3,
+};
+
+struct net_device_counters {
+	uint64_t received_packets, received_bytes, receive_drops, receive_errors;
+	uint64_t sent_packets, sent_bytes, send_drops, send_errors;
+};
+
+struct net_device_ops {
+	/* Sends an Ethernet frame (loopback: an IP datagram); consumes it whatever comes. May
+	 * keep it until the device is done. Room is not waited for: -ENOBUFS. */
+	int (*transmit)(struct net_device *device, struct packet *packet);
+	/* Tells the device of what transmit() queued; called once after a burst. May be NULL. */
+	void (*flush)(struct net_device *device);
+	/* Takes what has arrived, at most `budget` frames, through net_device_receive(). Frames. */
+	uint32_t (*poll)(struct net_device *device, uint32_t budget);
+	/* Asks for an interrupt at the next frame. True if one is there already: poll again. */
+	bool (*arm)(struct net_device *device);
+	/* Something waits to be polled: cheap, without the lock. */
+	bool (*is_pending)(struct net_device *device);
+};
+
+struct net_device {
+	struct list link; /* all devices, in order of index */
+	const struct net_device_ops *ops;
+	void *driver;                     /* the driver's own */
+	void *ip;                         /* the IP layer's own */
+	char name[NET_DEVICE_NAME_BYTES]; /* "lo", "eth0" */
+	uint32_t index;                   /* from 1: lo */
+	uint32_t flags;                   /* enum net_device_flags */
+	uint32_t offloads;                /* enum net_device_offloads */
+	uint32_t mtu;                     /* bytes of an IP datagram */
+	uint8_t mac[6];
+	const char *settings; /* text of lib/net_config.h given by the launcher; "" : none */
+	struct net_device_counters counters;
+};
+
+/* Gives it an index and hands it to the IP layer, which starts its configuration. Takes the
+ * lock itself. -ENOMEM. */
+int net_device_register(struct net_device *device);
+/* From poll(): a received frame, consumed. */
+void net_device_receive(struct net_device *device, struct packet *packet);
+/* NULL: none. */
+struct net_device *net_device_by_index(uint32_t index);
+struct net_device *net_device_by_name(const char *name);
+/* Next after `device` (NULL: the first); NULL at the end. */
+struct net_device *net_device_next(const struct net_device *device);
+
+/* Taps on what passes a device, for packet sockets; `outgoing` tells the direction. The
+ * packet is lent. NULL: none. */
+extern void (*net_device_tap)(
+	struct net_device *device, const struct packet *packet, bool outgoing);
+
+#endif

@@ -1,0 +1,1 @@
+# Sources are added by those who write them; headers come first.
