@@ -16,3 +16,10 @@ lib/syscall_sites_test_SOURCES := lib/syscall_sites.c lib/elf.c
 FUZZERS += lib/elf_fuzz lib/syscall_sites_fuzz
 lib/elf_fuzz_SOURCES := lib/elf.c
 lib/syscall_sites_fuzz_SOURCES := lib/syscall_sites.c lib/elf.c
+
+KERNEL_SOURCES += lib/net_config.c
+CLI_SOURCES += lib/net_config.c
+UNIT_TESTS += lib/net_config_test
+lib/net_config_test_SOURCES := lib/net_config.c
+FUZZERS += lib/net_config_fuzz
+lib/net_config_fuzz_SOURCES := lib/net_config.c
