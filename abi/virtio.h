@@ -71,6 +71,59 @@ struct virtio_console_control {
 	uint16_t value;
 };
 
+/* ---- network device (section 5.1): queue 2n receives, 2n + 1 transmits ---------- */
+
+#define VIRTIO_NET_F_CSUM       (1ull << 0) /* the device completes checksums */
+#define VIRTIO_NET_F_GUEST_CSUM (1ull << 1) /* the driver takes incomplete ones */
+#define VIRTIO_NET_F_MTU        (1ull << 3)
+#define VIRTIO_NET_F_MAC        (1ull << 5)
+#define VIRTIO_NET_F_GUEST_TSO4 (1ull << 7)
+#define VIRTIO_NET_F_GUEST_TSO6 (1ull << 8)
+#define VIRTIO_NET_F_GUEST_ECN  (1ull << 9)
+#define VIRTIO_NET_F_HOST_TSO4  (1ull << 11)
+#define VIRTIO_NET_F_HOST_TSO6  (1ull << 12)
+#define VIRTIO_NET_F_HOST_ECN   (1ull << 13)
+#define VIRTIO_NET_F_MRG_RXBUF  (1ull << 15)
+#define VIRTIO_NET_F_STATUS     (1ull << 16)
+#define VIRTIO_NET_F_CTRL_VQ    (1ull << 17)
+#define VIRTIO_NET_F_MQ         (1ull << 22)
+#define VIRTIO_NET_F_GUEST_USO4 (1ull << 54)
+#define VIRTIO_NET_F_GUEST_USO6 (1ull << 55)
+#define VIRTIO_NET_F_HOST_USO   (1ull << 56)
+
+#define VIRTIO_NET_STATUS_LINK_UP 1
+
+struct virtio_net_config {
+	uint8_t mac[6];         /* F_MAC */
+	uint16_t status;        /* F_STATUS */
+	uint16_t maximum_pairs; /* F_MQ: pairs of queues */
+	uint16_t mtu;           /* F_MTU */
+};
+
+enum virtio_net_header_flags {
+	VIRTIO_NET_NEEDS_CHECKSUM = 1,
+	VIRTIO_NET_DATA_VALID = 2, /* received: the checksum has been checked */
+};
+
+enum virtio_net_segmentation {
+	VIRTIO_NET_GSO_NONE = 0,
+	VIRTIO_NET_GSO_TCP4 = 1,
+	VIRTIO_NET_GSO_TCP6 = 4,
+	VIRTIO_NET_GSO_UDP = 5, /* UDP_L4: USO */
+	VIRTIO_NET_GSO_ECN = 0x80,
+};
+
+/* Before every frame. */
+struct virtio_net_header {
+	uint8_t flags;
+	uint8_t segmentation;
+	uint16_t header_bytes;    /* of all headers up to the payload; a hint */
+	uint16_t segment_bytes;   /* payload of each segment */
+	uint16_t checksum_start;  /* from the first byte of the frame */
+	uint16_t checksum_offset; /* from checksum_start */
+	uint16_t buffer_count;    /* received, F_MRG_RXBUF: how many buffers the frame fills */
+};
+
 enum virtio_status {
 	VIRTIO_STATUS_ACKNOWLEDGE = 1,
 	VIRTIO_STATUS_DRIVER = 2,
@@ -113,6 +166,8 @@ enum virtio_mmio_register {
 
 _Static_assert(sizeof(struct virtio_descriptor) == 16, "virtio layout");
 _Static_assert(sizeof(struct virtio_used_entry) == 8, "virtio layout");
+_Static_assert(sizeof(struct virtio_net_config) == 12, "virtio layout");
+_Static_assert(sizeof(struct virtio_net_header) == 12, "virtio layout");
 _Static_assert(offsetof(struct virtio_available, entries) == 4, "virtio layout");
 _Static_assert(offsetof(struct virtio_used, entries) == 4, "virtio layout");
 
