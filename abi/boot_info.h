@@ -15,13 +15,16 @@
 #include <stdint.h>
 
 #define BOOT_INFO_MAGIC   0x776f7272754221ull
-#define BOOT_INFO_VERSION 1
+#define BOOT_INFO_VERSION 2
 
 #define BOOT_MAX_REGIONS 16
 #define BOOT_MAX_MODULES 8
 #define BOOT_MAX_DEVICES 16
 #define BOOT_MAX_QUEUES  4
 #define BOOT_MAX_CPUS    64
+
+#define BOOT_MAX_INTERFACES 8
+#define BOOT_HOSTNAME_BYTES 64
 
 enum boot_region_type {
 	BOOT_REGION_RAM = 1,      /* free for the kernel; fresh regions read as zeroes */
@@ -77,10 +80,23 @@ struct boot_device {
 	uint32_t role;
 	uint32_t interrupt; /* STATIC: vector, edge; MMIO: global system interrupt, level */
 	uint64_t features;  /* STATIC: the negotiated feature bits */
-	uint64_t base;      /* MMIO: registers; STATIC: device configuration, or 0 */
+	uint64_t base;      /* MMIO: registers; STATIC: device configuration (net: struct
+			     * virtio_net_config of abi/virtio_net.h), or 0 */
 	uint32_t queue_count;
 	uint32_t reserved;
 	struct boot_queue queues[BOOT_MAX_QUEUES];
+};
+
+/*
+ * A network interface that the user asked for. It belongs to the network device whose
+ * configuration has this MAC address. A device without an entry is named eth0, eth1... (the
+ * first free name) and has no settings.
+ */
+struct boot_interface {
+	char name[16]; /* "eth0", ends in NUL */
+	uint8_t mac[6];
+	uint16_t reserved;
+	char settings[488]; /* text of lib/net_config.h, ends in NUL; may be empty */
 };
 
 enum boot_stream_kind {
@@ -130,6 +146,11 @@ struct boot_info {
 	uint16_t tty_rows;
 	uint16_t tty_columns;
 
+	uint64_t interfaces;      /* struct boot_interface[interface_count]; stays where it is */
+	uint32_t interface_count; /* at most BOOT_MAX_INTERFACES */
+	uint32_t reserved;
+	char hostname[BOOT_HOSTNAME_BYTES]; /* ends in NUL; empty: the kernel's default */
+
 	struct boot_region regions[BOOT_MAX_REGIONS];
 	struct boot_module modules[BOOT_MAX_MODULES];
 	struct boot_device devices[BOOT_MAX_DEVICES];
@@ -139,7 +160,8 @@ _Static_assert(sizeof(struct boot_region) == 24, "shared layout");
 _Static_assert(sizeof(struct boot_module) == 24, "shared layout");
 _Static_assert(sizeof(struct boot_queue) == 40, "shared layout");
 _Static_assert(sizeof(struct boot_device) == 40 + 160, "shared layout");
-_Static_assert(sizeof(struct boot_info) == 200 + 16 * 24 + 8 * 24 + 16 * 200, "shared layout");
+_Static_assert(sizeof(struct boot_interface) == 512, "shared layout");
+_Static_assert(sizeof(struct boot_info) == 280 + 16 * 24 + 8 * 24 + 16 * 200, "shared layout");
 
 /* Port of our monitor: a 32-bit write ends the VM with that exit status (0-255),
  * a write with bit 31 set reports a kernel panic (registers follow on CONTROL). */

@@ -19,7 +19,7 @@
 #include "abi/boot_info.h"
 
 #define BUNDLE_MAGIC   0x656c646e7562ull
-#define BUNDLE_VERSION 1
+#define BUNDLE_VERSION 2
 
 struct bundle_header {
 	uint64_t magic;
@@ -35,10 +35,12 @@ struct bundle_header {
 	uint16_t tty_rows;
 	uint16_t tty_columns;
 	uint32_t module_count;
-	uint32_t reserved;
+	uint32_t interface_count;
+	uint64_t interfaces; /* struct boot_interface[]; offset from the header */
+	char hostname[BOOT_HOSTNAME_BYTES];
 	struct boot_module modules[BOOT_MAX_MODULES]; /* base: offset from the header */
 };
 
-_Static_assert(sizeof(struct bundle_header) == 128 + 8 * 24, "shared layout");
+_Static_assert(sizeof(struct bundle_header) == 200 + 8 * 24, "shared layout");
 
 #endif

@@ -56,6 +56,17 @@ static char *join_strings(const struct bundle *bundle, uint64_t *bytes)
 	return strings;
 }
 
+static int write_interfaces(struct bundle *bundle, int fd, uint64_t *end)
+{
+	struct bundle_header *header = &bundle->header;
+	uint64_t bytes = bundle->interface_count * sizeof(bundle->interfaces[0]);
+
+	header->interface_count = bundle->interface_count;
+	header->interfaces = ALIGN_UP(*end, sizeof(uint64_t));
+	*end = header->interfaces + bytes;
+	return write_at(fd, bundle->interfaces, bytes, header->interfaces);
+}
+
 static int write_modules(struct bundle *bundle, int fd, uint64_t *end)
 {
 	struct bundle_header *header = &bundle->header;
@@ -91,6 +102,8 @@ int64_t bundle_write(struct bundle *bundle, int fd)
 	error = write_at(fd, strings, header->strings_bytes, header->strings);
 	free(strings);
 	end = header->strings + header->strings_bytes;
+	if (error == 0)
+		error = write_interfaces(bundle, fd, &end);
 	if (error == 0)
 		error = write_modules(bundle, fd, &end);
 	end = ALIGN_UP(end, PAGE); /* the last module's page belongs to it alone */

@@ -11,8 +11,8 @@ struct bundle_module {
 	uint64_t bytes;
 };
 
-/* The header's fields for flags, time, seed, streams and terminal are filled by the
- * caller; the rest (magic, strings, modules) by bundle_write(). */
+/* The header's fields for flags, time, seed, streams, terminal and host name are filled by
+ * the caller; the rest (magic, strings, modules, interfaces) by bundle_write(). */
 struct bundle {
 	struct bundle_header header;
 	const char *path; /* of the program, as the program sees it */
@@ -21,6 +21,8 @@ struct bundle {
 	const char *working_directory;
 	struct bundle_module modules[BOOT_MAX_MODULES];
 	uint32_t module_count;
+	const struct boot_interface *interfaces;
+	uint32_t interface_count;
 };
 
 /* Writes to `fd` from its start. Returns the size, or -errno. */

@@ -29,6 +29,7 @@ TEST(bundle_reads_back)
 	char *data = calloc(1, 5000);
 	struct text_list arguments = {0}, environment = {0};
 	struct bundle *bundle = calloc(1, sizeof(*bundle));
+	const struct boot_interface *interfaces;
 	const struct bundle_header *header;
 	const uint8_t *image;
 	int64_t bytes;
@@ -45,6 +46,8 @@ TEST(bundle_reads_back)
 	bundle->modules[0] = (struct bundle_module){BOOT_MODULE_PROGRAM, data, 5000};
 	bundle->modules[1] = (struct bundle_module){BOOT_MODULE_SITES, data + 4990, 10};
 	bundle->module_count = 2;
+	bundle->interfaces = (struct boot_interface[]){{.name = "eth0"}, {.name = "eth1"}};
+	bundle->interface_count = 2;
 	image = write_and_map(bundle, &bytes);
 	header = (const void *)image;
 	CHECK(header->magic == BUNDLE_MAGIC);
@@ -54,6 +57,9 @@ TEST(bundle_reads_back)
 	CHECK_EQUAL(header->strings_bytes, 11 + 6 + 3 + 1 + 10 + 5);
 	CHECK(memcmp(image + header->strings, "/bin/hello\0hello\0-x\0\0PATH=/bin\0/tmp",
 		      header->strings_bytes) == 0);
+	CHECK_EQUAL(header->interface_count, 2);
+	interfaces = (const void *)(image + header->interfaces);
+	CHECK(strcmp(interfaces[1].name, "eth1") == 0);
 	CHECK_EQUAL(header->module_count, 2);
 	CHECK_EQUAL(header->modules[0].base, 4096);
 	CHECK_EQUAL(header->modules[0].bytes, 5000);

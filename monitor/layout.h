@@ -4,7 +4,7 @@
  *   guest-physical                         what
  *   0            page 0                    nothing, never used
  *   0x1000       struct boot_info
- *   0x2000       virtqueues of the static devices
+ *   ...          virtqueues of the static devices
  *   ...          strings (arguments, environment)
  *   ...          page tables, then free pages for more of them
  *   reserved_end, 2 MiB-aligned            free RAM up to 3 GiB; the rest from 4 GiB
@@ -25,7 +25,7 @@
 #define HUGE_BYTES 0x200000ull /* of the processor */
 
 #define LAYOUT_BOOT_INFO  0x1000ull
-#define LAYOUT_QUEUES     0x2000ull
+#define LAYOUT_QUEUES     ALIGN_UP(LAYOUT_BOOT_INFO + sizeof(struct boot_info), 4096)
 #define LAYOUT_DOORBELL   0xd0000000ull
 #define LAYOUT_LOCAL_APIC 0xfee00000ull
 #define LAYOUT_HOLE_START (3ull << 30)

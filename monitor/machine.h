@@ -31,10 +31,10 @@ struct machine {
 
 	int kvm_fd;
 	int vm_fd;
-	unsigned run_bytes; /* of each vcpu's struct kvm_run */
+	unsigned run_bytes;  /* of each vcpu's struct kvm_run */
 	bool is_virtualized; /* an ordinary KVM, with VT-x or SVM */
 	bool needs_cpuid;    /* the guest's CPUID gives what KVM_SET_CPUID2 says */
-	int doorbell_fd;    /* eventfd, set before `image_ready` */
+	int doorbell_fd;     /* eventfd, set before `image_ready` */
 
 	struct gate vm_ready;    /* vm_fd may be used */
 	struct gate slots_ready; /* guest memory is there */

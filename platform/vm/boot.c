@@ -61,7 +61,8 @@ static void check_boot_info(const struct boot_info *given)
 		      "monitor of one release");
 	if (given->cpu_count == 0 || given->cpu_count > BOOT_MAX_CPUS ||
 		given->region_count > BOOT_MAX_REGIONS || given->module_count > BOOT_MAX_MODULES ||
-		given->device_count > BOOT_MAX_DEVICES)
+		given->device_count > BOOT_MAX_DEVICES ||
+		given->interface_count > BOOT_MAX_INTERFACES)
 		panic("boot information is malformed");
 }
 

@@ -204,6 +204,18 @@ static uint64_t memory_end(uint64_t at_least)
 
 /* ---- the bundle ---------------------------------------------------------------- */
 
+static void read_network(const struct bundle_header *bundle, uint64_t bundle_phys, uint64_t bytes)
+{
+	uint64_t needed = bundle->interface_count * sizeof(struct boot_interface);
+
+	if (bundle->interface_count > BOOT_MAX_INTERFACES || bundle->interfaces > bytes ||
+		needed > bytes - bundle->interfaces)
+		panic("the bundle is damaged: interfaces");
+	boot.interfaces = bundle_phys + bundle->interfaces;
+	boot.interface_count = bundle->interface_count;
+	memcpy(boot.hostname, bundle->hostname, sizeof(boot.hostname) - 1);
+}
+
 static void read_bundle(struct span span)
 {
 	const struct bundle_header *bundle = at_phys(span.start);
@@ -225,6 +237,7 @@ static void read_bundle(struct span span)
 	memcpy(boot.streams, bundle->streams, sizeof(boot.streams));
 	boot.tty_rows = bundle->tty_rows;
 	boot.tty_columns = bundle->tty_columns;
+	read_network(bundle, span.start, bytes);
 	for (uint32_t i = 0; i < bundle->module_count; i++) {
 		struct boot_module module = bundle->modules[i];
 		if (module.base > bytes || module.bytes > bytes - module.base)
