@@ -81,7 +81,7 @@ struct boot_device {
 	uint32_t interrupt; /* STATIC: vector, edge; MMIO: global system interrupt, level */
 	uint64_t features;  /* STATIC: the negotiated feature bits */
 	uint64_t base;      /* MMIO: registers; STATIC: device configuration (net: struct
-			     * virtio_net_config of abi/virtio_net.h), or 0 */
+			     * virtio_net_config of abi/virtio.h), or 0 */
 	uint32_t queue_count;
 	uint32_t reserved;
 	struct boot_queue queues[BOOT_MAX_QUEUES];
