@@ -1,1 +1,9 @@
 # Sources are added by those who write them; headers come first.
+KERNEL_SOURCES += kernel/net/packet.c kernel/net/port.c
+
+UNIT_TESTS += kernel/net/packet_test
+kernel/net/packet_test_SOURCES := kernel/net/packet.c kernel/mm/uio.c kernel/mm/uaccess.c \
+	arch/host/fake_heap.c arch/host/fake_user_access.c
+
+UNIT_TESTS += kernel/net/port_test
+kernel/net/port_test_SOURCES := kernel/net/port.c arch/host/fake_random.c

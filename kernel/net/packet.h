@@ -70,15 +70,17 @@ struct packet {
 	struct packet_fragment fragments[]; /* fragment_limit of them */
 };
 
-/* Empty, with room for `fragments` (at least 1, at most PACKET_FRAGMENTS_MAX); its own
- * head room is free. NULL: no memory. */
+/* Empty, with room for `fragments` (at least 1) beside the head's own, together at most
+ * PACKET_FRAGMENTS_MAX; its head room is free. NULL: no memory. */
 MUST_CHECK struct packet *packet_create(uint32_t fragments);
 /* A packet with one writable fragment of `bytes` payload and head room before it. */
 MUST_CHECK struct packet *packet_create_linear(uint32_t bytes);
 void packet_release(struct packet *packet);
 void packet_release_list(struct list *packets);
 
-/* A block of `bytes` (at most 64 KiB) from the heap, with one reference. */
+/* A block of `bytes` (at most 64 KiB) from the heap, with one reference. It fills whole pages
+ * when `bytes` and PACKET_MEMORY_OVERHEAD do. */
+#define PACKET_MEMORY_OVERHEAD 32u
 MUST_CHECK struct packet_memory *packet_memory_create(uint32_t bytes);
 void packet_memory_acquire(struct packet_memory *memory);
 void packet_memory_release(struct packet_memory *memory);

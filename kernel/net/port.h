@@ -21,6 +21,7 @@ struct port_binding {
 	bool reuse_address, reuse_port;
 	bool is_listening; /* TCP: SO_REUSEADDR does not share with listeners */
 	bool is_connected; /* made by accept or connect: does not hinder a bind with reuse */
+	bool is_chosen;    /* the port is one of our choice, made by connect() */
 };
 
 #define PORT_BUCKETS 256u
@@ -38,6 +39,9 @@ void port_tables_init(void);
 int port_bind(struct port_table *table, struct port_binding *binding, uint16_t port);
 /* Adds a binding that shares its port with another by right (an accepted connection). */
 void port_share(struct port_table *table, struct port_binding *binding, uint16_t port);
+/* Whether only connections made by connect() with a port of our choice hold it, if any: then
+ * another of them may share it, as long as its remote end is another. */
+bool port_is_for_connections(const struct port_table *table, uint16_t port);
 void port_release(struct port_table *table, struct port_binding *binding);
 /* Whether binding could become a listener beside the others of its port. -EADDRINUSE. */
 int port_check_listen(const struct port_table *table, const struct port_binding *binding);
