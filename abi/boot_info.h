@@ -20,7 +20,7 @@
 #define BOOT_MAX_REGIONS 16
 #define BOOT_MAX_MODULES 8
 #define BOOT_MAX_DEVICES 16
-#define BOOT_MAX_QUEUES  4
+#define BOOT_MAX_QUEUES  18 /* a network device: 8 pairs and its control queue */
 #define BOOT_MAX_CPUS    64
 
 #define BOOT_MAX_INTERFACES 8
@@ -159,9 +159,9 @@ struct boot_info {
 _Static_assert(sizeof(struct boot_region) == 24, "shared layout");
 _Static_assert(sizeof(struct boot_module) == 24, "shared layout");
 _Static_assert(sizeof(struct boot_queue) == 40, "shared layout");
-_Static_assert(sizeof(struct boot_device) == 40 + 160, "shared layout");
+_Static_assert(sizeof(struct boot_device) == 40 + 18 * 40, "shared layout");
 _Static_assert(sizeof(struct boot_interface) == 512, "shared layout");
-_Static_assert(sizeof(struct boot_info) == 280 + 16 * 24 + 8 * 24 + 16 * 200, "shared layout");
+_Static_assert(sizeof(struct boot_info) == 280 + 16 * 24 + 8 * 24 + 16 * 760, "shared layout");
 
 /* Port of our monitor: a 32-bit write ends the VM with that exit status (0-255),
  * a write with bit 31 set reports a kernel panic (registers follow on CONTROL). */

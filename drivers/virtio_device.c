@@ -5,8 +5,10 @@
 #include "kernel/mm/page_alloc.h"
 #include "kernel/platform.h"
 #include "abi/linux/errno.h"
+#include "lib/string.h"
 
 #define QUEUE_SIZE_MAXIMUM 32768u
+#define CONFIG_TRIES       100
 
 static volatile uint32_t *map_registers(uint64_t base, uint64_t bytes)
 {
@@ -37,6 +39,8 @@ int virtio_device_start(
 	*device = (struct virtio_device){.boot = boot};
 	if (boot->transport == BOOT_TRANSPORT_STATIC) {
 		device->features = boot->features & wanted_features;
+		if (boot->base != 0)
+			device->config = platform_phys_to_virt((struct phys){boot->base});
 		return 0;
 	}
 	if (boot->transport != BOOT_TRANSPORT_MMIO)
@@ -44,6 +48,7 @@ int virtio_device_start(
 	device->registers = map_registers(boot->base, VIRTIO_MMIO_BYTES);
 	if (device->registers == NULL)
 		return -LINUX_ENOMEM;
+	device->config = (const volatile uint8_t *)device->registers + VIRTIO_MMIO_CONFIG;
 	return virtio_mmio_start(
 		device->registers, boot->virtio_id, wanted_features, &device->features);
 }
@@ -122,6 +127,48 @@ int virtio_device_add_queue(
 	if (error != 0)
 		heap_free(slots);
 	return error;
+}
+
+static uint32_t config_generation(struct virtio_device *device)
+{
+	return device->registers != NULL ? virtio_mmio_config_generation(device->registers) : 0;
+}
+
+/* In accesses as wide as the field, those of 8 bytes in two halves (sections 4.1.3.1 and
+ * 4.2.2.2): some devices take no others. */
+static void read_field(const volatile uint8_t *from, uint8_t *field, uint32_t bytes)
+{
+	if (bytes == 8) {
+		read_field(from, field, 4);
+		read_field(from + 4, field + 4, 4);
+	} else if (bytes == 4) {
+		uint32_t value = *(const volatile uint32_t *)(const volatile void *)from;
+		memcpy(field, &value, bytes);
+	} else if (bytes == 2) {
+		uint16_t value = *(const volatile uint16_t *)(const volatile void *)from;
+		memcpy(field, &value, bytes);
+	} else {
+		for (uint32_t i = 0; i < bytes; i++)
+			field[i] = from[i];
+	}
+}
+
+void virtio_device_read_config(
+	struct virtio_device *device, uint32_t offset, void *field, uint32_t bytes)
+{
+	uint32_t generation;
+
+	memset(field, 0, bytes);
+	if (device->config == NULL)
+		return;
+	/* A field in parts may change between them. A device that changes it all the time gets
+	 * what it deserves. */
+	for (int tries = 0; tries < CONFIG_TRIES; tries++) {
+		generation = config_generation(device);
+		read_field(device->config + offset, field, bytes);
+		if (config_generation(device) == generation)
+			break;
+	}
 }
 
 void virtio_device_set_ready(struct virtio_device *device)

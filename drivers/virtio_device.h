@@ -20,6 +20,7 @@ struct virtio_device {
 	const struct boot_device *boot;
 	volatile uint32_t *registers;                  /* MMIO, else NULL */
 	volatile uint32_t *doorbells[BOOT_MAX_QUEUES]; /* STATIC */
+	const volatile uint8_t *config;                /* NULL: none */
 	uint64_t features;
 };
 
@@ -29,6 +30,10 @@ int virtio_device_start(
 /* Sets up a queue of which at most `limit` descriptors are used at a time. */
 int virtio_device_add_queue(
 	struct virtio_device *device, uint32_t queue, uint16_t limit, struct virtio_ring *ring);
+/* Reads one field of the device's own configuration (virtio 1.2, section 5): `bytes` at
+ * `offset`. A device without it reads as zeroes. */
+void virtio_device_read_config(
+	struct virtio_device *device, uint32_t offset, void *field, uint32_t bytes);
 void virtio_device_set_ready(struct virtio_device *device);
 void virtio_device_notify(struct virtio_device *device, uint32_t queue);
 /* First thing in the interrupt handler. */

@@ -82,6 +82,11 @@ void virtio_mmio_set_queue(volatile uint32_t *registers, uint32_t queue, uint32_
 	store(registers, VIRTIO_MMIO_QUEUE_READY, 1);
 }
 
+uint32_t virtio_mmio_config_generation(volatile uint32_t *registers)
+{
+	return load(registers, VIRTIO_MMIO_CONFIG_GENERATION);
+}
+
 void virtio_mmio_set_ready(volatile uint32_t *registers)
 {
 	uint32_t status = load(registers, VIRTIO_MMIO_STATUS);

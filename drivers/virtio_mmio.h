@@ -17,6 +17,8 @@ int virtio_mmio_start(
 uint32_t virtio_mmio_queue_size(volatile uint32_t *registers, uint32_t queue);
 void virtio_mmio_set_queue(volatile uint32_t *registers, uint32_t queue, uint32_t size,
 	struct phys descriptors, struct phys available, struct phys used);
+/* Changes when the device changes its configuration. */
+uint32_t virtio_mmio_config_generation(volatile uint32_t *registers);
 /* DRIVER_OK: the device may use its queues. */
 void virtio_mmio_set_ready(volatile uint32_t *registers);
 void virtio_mmio_notify(volatile uint32_t *registers, uint32_t queue);

@@ -66,7 +66,7 @@ static uint64_t write_strings(const struct machine *machine, char *to, struct bo
 
 uint64_t image_strings_bytes(const struct machine *machine)
 {
-	struct boot_info unused;
+	static struct boot_info unused;
 
 	return write_strings(machine, NULL, &unused);
 }

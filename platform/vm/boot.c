@@ -71,7 +71,10 @@ static void start_first(uint64_t boot_info_phys)
 	struct boot_info *given = (void *)(uintptr_t)(LINEAR_BASE + boot_info_phys);
 
 	check_boot_info(given);
-	info = *given;
+	/* Without the devices that are not there: the launcher need not even have memory. */
+	memcpy(&info, given,
+		offsetof(struct boot_info, devices) +
+			given->device_count * sizeof(info.devices[0]));
 	launcher_seed = given->seed;
 	pages_init(&info);
 	if (info.tsc_hz == 0 || info.lapic_hz == 0)
