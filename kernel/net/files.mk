@@ -7,3 +7,6 @@ kernel/net/packet_test_SOURCES := kernel/net/packet.c kernel/mm/uio.c kernel/mm/
 
 UNIT_TESTS += kernel/net/port_test
 kernel/net/port_test_SOURCES := kernel/net/port.c arch/host/fake_random.c
+
+KERNEL_SOURCES += kernel/net/inet_family.c kernel/net/inet_name.c kernel/net/socket.c \
+	kernel/net/socket_file.c kernel/net/socket_option.c

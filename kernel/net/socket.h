@@ -36,6 +36,7 @@ struct socket_message {
 	uint8_t *control;          /* cmsghdrs in kernel memory */
 	uint32_t control_bytes;    /* send: given; receive: used so far */
 	uint32_t control_capacity; /* receive */
+	bool is_complete;          /* receive: MSG_WAITALL is not to go on beyond this */
 };
 
 struct socket_ops {

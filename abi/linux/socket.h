@@ -1,0 +1,314 @@
+/*
+ * Sockets on Linux x86-64: socket(2), socket(7), unix(7), ip(7), ipv6(7), tcp(7).
+ */
+#ifndef ABI_LINUX_SOCKET_H
+#define ABI_LINUX_SOCKET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum linux_address_family {
+	LINUX_AF_UNSPEC = 0,
+	LINUX_AF_UNIX = 1,
+	LINUX_AF_INET = 2,
+	LINUX_AF_INET6 = 10,
+	LINUX_AF_NETLINK = 16,
+	LINUX_AF_PACKET = 17,
+	LINUX_AF_MAX = 46,
+};
+
+enum linux_socket_type {
+	LINUX_SOCK_STREAM = 1,
+	LINUX_SOCK_DGRAM = 2,
+	LINUX_SOCK_RAW = 3,
+	LINUX_SOCK_RDM = 4,
+	LINUX_SOCK_SEQPACKET = 5,
+	LINUX_SOCK_PACKET = 10,
+	LINUX_SOCK_MAX = 11,
+	LINUX_SOCK_TYPE_MASK = 0xf,
+	LINUX_SOCK_NONBLOCK = 04000,
+	LINUX_SOCK_CLOEXEC = 02000000,
+};
+
+enum linux_ip_protocol {
+	LINUX_IPPROTO_IP = 0,
+	LINUX_IPPROTO_ICMP = 1,
+	LINUX_IPPROTO_TCP = 6,
+	LINUX_IPPROTO_UDP = 17,
+	LINUX_IPPROTO_IPV6 = 41,
+	LINUX_IPPROTO_ICMPV6 = 58,
+	LINUX_IPPROTO_RAW = 255,
+	LINUX_IPPROTO_MPTCP = 262,
+	LINUX_IPPROTO_MAX = 263,
+};
+
+enum linux_message_flag {
+	LINUX_MSG_OOB = 0x1,
+	LINUX_MSG_PEEK = 0x2,
+	LINUX_MSG_DONTROUTE = 0x4,
+	LINUX_MSG_CTRUNC = 0x8,
+	LINUX_MSG_TRUNC = 0x20,
+	LINUX_MSG_DONTWAIT = 0x40,
+	LINUX_MSG_EOR = 0x80,
+	LINUX_MSG_WAITALL = 0x100,
+	LINUX_MSG_CONFIRM = 0x800,
+	LINUX_MSG_ERRQUEUE = 0x2000,
+	LINUX_MSG_NOSIGNAL = 0x4000,
+	LINUX_MSG_MORE = 0x8000,
+	LINUX_MSG_WAITFORONE = 0x10000,
+	LINUX_MSG_ZEROCOPY = 0x4000000,
+	LINUX_MSG_FASTOPEN = 0x20000000,
+	LINUX_MSG_CMSG_CLOEXEC = 0x40000000,
+};
+
+enum linux_shutdown {
+	LINUX_SHUT_RD = 0,
+	LINUX_SHUT_WR = 1,
+	LINUX_SHUT_RDWR = 2,
+};
+
+enum linux_socket_level {
+	LINUX_SOL_IP = 0,
+	LINUX_SOL_SOCKET = 1,
+	LINUX_SOL_TCP = 6,
+	LINUX_SOL_UDP = 17,
+	LINUX_SOL_IPV6 = 41,
+	LINUX_SOL_ICMPV6 = 58,
+	LINUX_SOL_RAW = 255,
+	LINUX_SOL_PACKET = 263,
+	LINUX_SOL_NETLINK = 270,
+};
+
+/* SOL_SOCKET */
+enum linux_socket_option {
+	LINUX_SO_DEBUG = 1,
+	LINUX_SO_REUSEADDR = 2,
+	LINUX_SO_TYPE = 3,
+	LINUX_SO_ERROR = 4,
+	LINUX_SO_DONTROUTE = 5,
+	LINUX_SO_BROADCAST = 6,
+	LINUX_SO_SNDBUF = 7,
+	LINUX_SO_RCVBUF = 8,
+	LINUX_SO_KEEPALIVE = 9,
+	LINUX_SO_OOBINLINE = 10,
+	LINUX_SO_NO_CHECK = 11,
+	LINUX_SO_PRIORITY = 12,
+	LINUX_SO_LINGER = 13,
+	LINUX_SO_BSDCOMPAT = 14,
+	LINUX_SO_REUSEPORT = 15,
+	LINUX_SO_PASSCRED = 16,
+	LINUX_SO_PEERCRED = 17,
+	LINUX_SO_RCVLOWAT = 18,
+	LINUX_SO_SNDLOWAT = 19,
+	LINUX_SO_RCVTIMEO = 20,
+	LINUX_SO_SNDTIMEO = 21,
+	LINUX_SO_BINDTODEVICE = 25,
+	LINUX_SO_ATTACH_FILTER = 26,
+	LINUX_SO_DETACH_FILTER = 27,
+	LINUX_SO_PEERNAME = 28,
+	LINUX_SO_TIMESTAMP = 29,
+	LINUX_SO_ACCEPTCONN = 30,
+	LINUX_SO_PEERSEC = 31,
+	LINUX_SO_SNDBUFFORCE = 32,
+	LINUX_SO_RCVBUFFORCE = 33,
+	LINUX_SO_PASSSEC = 34,
+	LINUX_SO_TIMESTAMPNS = 35,
+	LINUX_SO_MARK = 36,
+	LINUX_SO_TIMESTAMPING = 37,
+	LINUX_SO_PROTOCOL = 38,
+	LINUX_SO_DOMAIN = 39,
+	LINUX_SO_INCOMING_CPU = 49,
+	LINUX_SO_COOKIE = 57,
+	LINUX_SO_BINDTOIFINDEX = 62,
+};
+
+/* Control messages of SOL_SOCKET. */
+enum linux_control_type {
+	LINUX_SCM_RIGHTS = 1,
+	LINUX_SCM_CREDENTIALS = 2,
+	LINUX_SCM_TIMESTAMP = 29,
+	LINUX_SCM_TIMESTAMPNS = 35,
+};
+
+#define LINUX_SCM_MAX_FD 253u
+
+/* IPPROTO_IP */
+enum linux_ip_option {
+	LINUX_IP_TOS = 1,
+	LINUX_IP_TTL = 2,
+	LINUX_IP_HDRINCL = 3,
+	LINUX_IP_OPTIONS = 4,
+	LINUX_IP_RECVOPTS = 6,
+	LINUX_IP_PKTINFO = 8,
+	LINUX_IP_MTU_DISCOVER = 10,
+	LINUX_IP_RECVERR = 11,
+	LINUX_IP_RECVTTL = 12,
+	LINUX_IP_RECVTOS = 13,
+	LINUX_IP_MTU = 14,
+	LINUX_IP_FREEBIND = 15,
+	LINUX_IP_TRANSPARENT = 19,
+	LINUX_IP_RECVORIGDSTADDR = 20,
+	LINUX_IP_BIND_ADDRESS_NO_PORT = 24,
+	LINUX_IP_MULTICAST_IF = 32,
+	LINUX_IP_MULTICAST_TTL = 33,
+	LINUX_IP_MULTICAST_LOOP = 34,
+	LINUX_IP_ADD_MEMBERSHIP = 35,
+	LINUX_IP_DROP_MEMBERSHIP = 36,
+	LINUX_IP_UNBLOCK_SOURCE = 37,
+	LINUX_IP_BLOCK_SOURCE = 38,
+	LINUX_IP_ADD_SOURCE_MEMBERSHIP = 39,
+	LINUX_IP_DROP_SOURCE_MEMBERSHIP = 40,
+	LINUX_IP_MSFILTER = 41,
+	LINUX_MCAST_JOIN_GROUP = 42,
+	LINUX_MCAST_BLOCK_SOURCE = 43,
+	LINUX_MCAST_UNBLOCK_SOURCE = 44,
+	LINUX_MCAST_LEAVE_GROUP = 45,
+	LINUX_MCAST_JOIN_SOURCE_GROUP = 46,
+	LINUX_MCAST_LEAVE_SOURCE_GROUP = 47,
+	LINUX_IP_MULTICAST_ALL = 49,
+	LINUX_IP_UNICAST_IF = 50,
+};
+
+/* IPPROTO_IPV6 */
+enum linux_ipv6_option {
+	LINUX_IPV6_CHECKSUM = 7,
+	LINUX_IPV6_UNICAST_HOPS = 16,
+	LINUX_IPV6_MULTICAST_IF = 17,
+	LINUX_IPV6_MULTICAST_HOPS = 18,
+	LINUX_IPV6_MULTICAST_LOOP = 19,
+	LINUX_IPV6_ADD_MEMBERSHIP = 20,
+	LINUX_IPV6_DROP_MEMBERSHIP = 21,
+	LINUX_IPV6_MTU_DISCOVER = 23,
+	LINUX_IPV6_MTU = 24,
+	LINUX_IPV6_RECVERR = 25,
+	LINUX_IPV6_V6ONLY = 26,
+	LINUX_IPV6_MULTICAST_ALL = 29,
+	LINUX_IPV6_RECVPKTINFO = 49,
+	LINUX_IPV6_PKTINFO = 50,
+	LINUX_IPV6_RECVHOPLIMIT = 51,
+	LINUX_IPV6_HOPLIMIT = 52,
+	LINUX_IPV6_RECVPATHMTU = 60,
+	LINUX_IPV6_PATHMTU = 61,
+	LINUX_IPV6_DONTFRAG = 62,
+	LINUX_IPV6_RECVTCLASS = 66,
+	LINUX_IPV6_TCLASS = 67,
+	LINUX_IPV6_UNICAST_IF = 76,
+};
+
+/* IPPROTO_TCP */
+enum linux_tcp_option {
+	LINUX_TCP_NODELAY = 1,
+	LINUX_TCP_MAXSEG = 2,
+	LINUX_TCP_CORK = 3,
+	LINUX_TCP_KEEPIDLE = 4,
+	LINUX_TCP_KEEPINTVL = 5,
+	LINUX_TCP_KEEPCNT = 6,
+	LINUX_TCP_SYNCNT = 7,
+	LINUX_TCP_LINGER2 = 8,
+	LINUX_TCP_DEFER_ACCEPT = 9,
+	LINUX_TCP_WINDOW_CLAMP = 10,
+	LINUX_TCP_INFO = 11,
+	LINUX_TCP_QUICKACK = 12,
+	LINUX_TCP_CONGESTION = 13,
+	LINUX_TCP_USER_TIMEOUT = 18,
+	LINUX_TCP_FASTOPEN = 23,
+	LINUX_TCP_NOTSENT_LOWAT = 25,
+	LINUX_TCP_FASTOPEN_CONNECT = 30,
+	LINUX_TCP_ULP = 31,
+};
+
+/* IPPROTO_UDP */
+enum linux_udp_option {
+	LINUX_UDP_CORK = 1,
+	LINUX_UDP_SEGMENT = 103,
+	LINUX_UDP_GRO = 104,
+};
+
+enum linux_socket_ioctl {
+	LINUX_SIOCINQ = 0x541b, /* FIONREAD */
+	LINUX_SIOCOUTQ = 0x5411,
+	LINUX_SIOCATMARK = 0x8905,
+	LINUX_SIOCGSTAMP = 0x8906,
+	LINUX_SIOCGIFNAME = 0x8910,
+	LINUX_SIOCGIFCONF = 0x8912,
+	LINUX_SIOCGIFFLAGS = 0x8913,
+	LINUX_SIOCGIFADDR = 0x8915,
+	LINUX_SIOCGIFBRDADDR = 0x8919,
+	LINUX_SIOCGIFNETMASK = 0x891b,
+	LINUX_SIOCGIFMTU = 0x8921,
+	LINUX_SIOCGIFHWADDR = 0x8927,
+	LINUX_SIOCGIFINDEX = 0x8933,
+	LINUX_SIOCOUTQNSD = 0x894b,
+};
+
+#define LINUX_UNIX_PATH_MAX 108u
+
+struct linux_sockaddr {
+	uint16_t family;
+	uint8_t data[14];
+};
+
+struct linux_sockaddr_un {
+	uint16_t family;
+	char path[LINUX_UNIX_PATH_MAX];
+};
+
+struct linux_sockaddr_in {
+	uint16_t family;
+	uint8_t port[2]; /* network order */
+	uint8_t address[4];
+	uint8_t zero[8];
+};
+
+struct linux_sockaddr_in6 {
+	uint16_t family;
+	uint8_t port[2];
+	uint32_t flow_info;
+	uint8_t address[16];
+	uint32_t scope_id;
+};
+
+struct linux_ucred {
+	int32_t pid;
+	uint32_t uid, gid;
+};
+
+struct linux_linger {
+	int32_t on, seconds;
+};
+
+struct linux_msghdr {
+	uint64_t name;
+	int32_t name_bytes;
+	uint32_t padding_1;
+	uint64_t parts;
+	uint64_t part_count;
+	uint64_t control;
+	uint64_t control_bytes;
+	uint32_t flags;
+	uint32_t padding_2;
+};
+
+struct linux_mmsghdr {
+	struct linux_msghdr header;
+	uint32_t bytes;
+	uint32_t padding;
+};
+
+struct linux_cmsghdr {
+	uint64_t bytes; /* with this header */
+	int32_t level, type;
+};
+
+_Static_assert(sizeof(struct linux_sockaddr_un) == 110, "Linux layout");
+_Static_assert(sizeof(struct linux_sockaddr_in) == 16, "Linux layout");
+_Static_assert(sizeof(struct linux_sockaddr_in6) == 28, "Linux layout");
+_Static_assert(sizeof(struct linux_msghdr) == 56, "Linux layout");
+_Static_assert(sizeof(struct linux_mmsghdr) == 64, "Linux layout");
+_Static_assert(sizeof(struct linux_cmsghdr) == 16, "Linux layout");
+
+/* Room of a control message with `bytes` of data, aligned for the next. */
+#define LINUX_CMSG_ALIGN(bytes) (((bytes) + 7ull) & ~7ull)
+#define LINUX_CMSG_SPACE(bytes) (sizeof(struct linux_cmsghdr) + LINUX_CMSG_ALIGN(bytes))
+
+#endif
