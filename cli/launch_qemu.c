@@ -81,6 +81,19 @@ static void add_files(struct bundle *bundle, int fd)
 	add_module(bundle, BOOT_MODULE_FILES, data, (uint64_t)status.st_size);
 }
 
+static void add_network(struct bundle *bundle, const struct network *network)
+{
+	struct boot_interface *interfaces =
+		alloc_zeroed((network->interface_count + 1) * sizeof(*interfaces));
+
+	for (uint32_t i = 0; i < network->interface_count; i++)
+		interfaces[i] = network->interfaces[i].boot;
+	bundle->interfaces = interfaces;
+	bundle->interface_count = network->interface_count;
+	if (network->hostname != NULL)
+		strncpy(bundle->header.hostname, network->hostname, BOOT_HOSTNAME_BYTES - 1);
+}
+
 /* argv of the program. */
 static struct text_list *program_arguments(const struct launch *launch)
 {
@@ -112,6 +125,7 @@ static int make_bundle(const struct launch *launch)
 	bundle->arguments = program_arguments(launch);
 	bundle->environment = launch->environment;
 	bundle->working_directory = launch->working_directory;
+	add_network(bundle, &launch->options->network);
 	add_module(bundle, BOOT_MODULE_PROGRAM, program->image, program->bytes);
 	if (launch->files_fd >= 0)
 		add_files(bundle, launch->files_fd);

@@ -126,6 +126,14 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 		{"--files-limit", FLAG_TEXT, &options->files_limit_text, "SIZE"},
 		{"--cwd", FLAG_TEXT, &options->working_directory, "DIR"},
 		{"--no-cwd-files", FLAG_SWITCH, &options->no_working_directory_files, NULL},
+		{"--net", FLAG_LIST, &options->network.interfaces_text, "NAME=tap:DEVICE"},
+		{"-p", FLAG_LIST, &options->network.ports_text, "HOST_PORT:GUEST_PORT"},
+		{"--ip", FLAG_LIST, &options->network.addresses_text, "ADDRESS/PREFIX,gw=ADDRESS"},
+		{"--ip6", FLAG_LIST, &options->network.addresses6_text, "ADDRESS/PREFIX"},
+		{"--mac", FLAG_LIST, &options->network.macs_text, "MAC"},
+		{"--hostname", FLAG_TEXT, &options->network.hostname, "NAME"},
+		{"--pcap", FLAG_LIST, &options->network.pcaps_text, "FILE"},
+		{"--sniff", FLAG_SWITCH, &options->network.sniff, NULL},
 		{"--verbose", FLAG_SWITCH, &options->verbose, NULL},
 		{"-v", FLAG_SWITCH, &options->verbose, NULL},
 		{"--trace-syscalls", FLAG_SWITCH, &options->trace_syscalls, NULL},
@@ -138,6 +146,7 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 	understand_platform(options);
 	understand_memory(options);
 	understand_cpus(options);
+	network_understand(&options->network);
 	check_environment(options);
 	check_working_directory(options);
 	options->files_limit_bytes =

@@ -3,6 +3,7 @@
 #define CLI_OPTIONS_H
 
 #include "cli/alloc.h"
+#include "cli/network.h"
 
 enum platform { PLATFORM_AUTOMATIC, PLATFORM_KVM, PLATFORM_QEMU, PLATFORM_QEMU_KVM };
 
@@ -21,6 +22,7 @@ struct options {
 	bool no_working_directory_files; /* exec: do not pack the current directory */
 	bool verbose;
 	bool trace_syscalls;
+	struct network network;
 
 	/* understood */
 	enum platform platform;

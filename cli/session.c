@@ -91,6 +91,7 @@ int session_run(struct options *options, const struct program *program,
 	int64_t start_ns = now_ns();
 
 	choose_platform(options);
+	network_open(&options->network, options->verbose);
 	environment_make(options, environ, working_directory, &environment);
 	if (options->platform == PLATFORM_KVM && options->json_fd < 0)
 		launch_kvm_exec(&launch);
