@@ -124,7 +124,7 @@ fuzz: $(patsubst %,build/fuzz/%,$(FUZZERS))
 # ---- running, testing, measuring: docs/testing.md ----
 TEST_PROGRAMS := $(patsubst %,$(BUILD)/test/%,$(UNIT_TESTS)) tests/cli/cli_test
 
-.PHONY: run test test-long test-native test-go test-tools bench bench-tools setup setup-build
+.PHONY: run test test-long test-native test-go test-tools bench bench-net bench-tools setup setup-build
 setup:
 	@scripts/setup
 
@@ -160,8 +160,14 @@ bench: setup-build
 	@$(MAKE) --no-print-directory all bench-tools
 	@build/tests/bench $(BENCH_FLAGS)
 
+# The network's figures; needs root for namespaces and taps.
+bench-net: setup
+	@$(MAKE) --no-print-directory all bench-tools
+	@build/tests/bench-net $(BENCH_FLAGS)
+
 bench-tools:
 	@scripts/build-tools bench bench
+	@cd bench && CGO_ENABLED=0 GOFLAGS= GOWORK=off go build -buildvcs=false -o ../build/tests/bench-net ./net
 
 # ---- static checks ----
 CHECKED_C = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
