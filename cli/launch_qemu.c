@@ -168,6 +168,43 @@ static void add_console(struct text_list *list, unsigned index, int fd)
 		alloc_text("virtserialport,bus=s%u.0,nr=1,chardev=c%u", index, index));
 }
 
+/* Transports 0 to 3 are taken; microvm has eight. */
+#define NETWORK_FIRST_BUS 4u
+#define NETWORK_MOST      4u
+
+static void add_interface(
+	struct text_list *list, unsigned index, const struct network_interface *interface)
+{
+	const uint8_t *mac = interface->boot.mac;
+
+	if (interface->backend == NETWORK_TAP)
+		add_value(list, "-netdev", alloc_text("tap,id=n%u,fd=%d", index, interface->fd));
+	else
+		add_value(list, "-netdev",
+			alloc_text("stream,id=n%u,server=off,addr.type=fd,addr.str=%d", index,
+				interface->fd));
+	if (interface->pcap_fd >= 0)
+		add_value(list, "-object",
+			alloc_text("filter-dump,id=d%u,netdev=n%u,file=/proc/self/fd/%d", index,
+				index, interface->pcap_fd));
+	add_value(list, "-device",
+		alloc_text("virtio-net-device,netdev=n%u,bus=virtio-mmio-bus.%u,"
+			   "mac=%02x:%02x:%02x:%02x:%02x:%02x",
+			index, NETWORK_FIRST_BUS + index, mac[0], mac[1], mac[2], mac[3], mac[4],
+			mac[5]));
+}
+
+static void add_interfaces(struct text_list *list, const struct network *network)
+{
+	if (network->interface_count > NETWORK_MOST)
+		report_fail(STATUS_TOOL_FAILED,
+			"QEMU's microvm has room for %u network interfaces; give fewer, or use "
+			"--platform kvm",
+			NETWORK_MOST);
+	for (unsigned i = 0; i < network->interface_count; i++)
+		add_interface(list, i, &network->interfaces[i]);
+}
+
 static void add_machine(struct text_list *list, const struct options *options)
 {
 	bool use_kvm = options->platform == PLATFORM_QEMU_KVM;
@@ -209,6 +246,7 @@ static void qemu_arguments(
 	for (unsigned i = 0; i < 3; i++)
 		add_console(list, i, consoles[i]);
 	add_value(list, "-device", alloc_text("virtio-rng-device,bus=virtio-mmio-bus.3"));
+	add_interfaces(list, &options->network);
 }
 
 /* ---- starting it ---------------------------------------------------------------- */

@@ -12,6 +12,15 @@ drivers/console_test_SOURCES := drivers/console_control.c drivers/console_input.
 	arch/host/fake_memory.c arch/host/fake_panic.c arch/host/fake_threads.c \
 	arch/host/fake_user_access.c
 
-FUZZERS += drivers/virtio_ring_fuzz drivers/console_fuzz
+VIRTIO_NET_TEST_SOURCES := drivers/net_buffer.c drivers/virtio_net_receive.c \
+	drivers/virtio_net_transmit.c drivers/virtio_ring.c kernel/net/packet.c kernel/mm/uio.c \
+	kernel/mm/uaccess.c arch/host/fake_heap.c arch/host/fake_relax.c \
+	arch/host/fake_user_access.c
+
+UNIT_TESTS += drivers/virtio_net_test
+drivers/virtio_net_test_SOURCES := $(VIRTIO_NET_TEST_SOURCES)
+
+FUZZERS += drivers/virtio_ring_fuzz drivers/console_fuzz drivers/virtio_net_fuzz
+drivers/virtio_net_fuzz_SOURCES := $(VIRTIO_NET_TEST_SOURCES)
 drivers/virtio_ring_fuzz_SOURCES := drivers/virtio_ring.c
 drivers/console_fuzz_SOURCES := drivers/console_control.c

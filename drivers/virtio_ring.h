@@ -62,6 +62,13 @@ bool virtio_ring_arm(struct virtio_ring *ring, uint16_t count);
 /* No interrupts, please. */
 void virtio_ring_disarm(struct virtio_ring *ring);
 
+/* Something to take, or a ring about to be found broken: a load, for those who poll without
+ * the caller's lock. */
+static inline bool virtio_ring_is_pending(const struct virtio_ring *ring)
+{
+	return READ_ONCE(ring->used->index) != READ_ONCE(ring->taken) && !ring->broken;
+}
+
 static inline bool virtio_ring_is_full(const struct virtio_ring *ring)
 {
 	return ring->free_count == 0 || ring->broken;

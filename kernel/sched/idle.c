@@ -10,9 +10,12 @@
 #include "kernel/mm/page_alloc.h"
 #include "kernel/platform.h"
 #include "kernel/sched/cpu.h"
+#include "kernel/sched/device_poll.h"
 #include "kernel/sched/timer.h"
 
 #define RETURN_BLOCKS 4 /* 2 MiB blocks given back to the host at a time */
+
+const struct sched_device_poll *sched_device_poll;
 
 /* The first thread of `victim` that may run here and has waited for min_age. */
 static struct thread *find_stealable(struct cpu *cpu, struct list *queue, uint64_t min_age)
@@ -91,6 +94,7 @@ static bool something_to_steal(struct cpu *cpu)
 static bool find_work(struct cpu *cpu, uint64_t now)
 {
 	arch_take_interrupts();
+	device_poll();
 	if (timer_next_ticks(cpu->index) <= now)
 		timer_run_expired();
 	sched_send_kicks(cpu);
@@ -115,7 +119,7 @@ static void learn_wake_lead(struct cpu *cpu, uint64_t target)
 	cpu->wake_lead = (cpu->wake_lead * 3 + MIN(late, sched_ticks.lead_max)) / 4;
 }
 
-static void halt(struct cpu *cpu)
+static void halt_until_timer(struct cpu *cpu)
 {
 	uint64_t deadline = timer_next_ticks(cpu->index);
 	uint64_t target = deadline == UINT64_MAX ? deadline : deadline - cpu->wake_lead;
@@ -133,6 +137,15 @@ static void halt(struct cpu *cpu)
 			learn_wake_lead(cpu, target);
 	}
 	__atomic_store_n(&cpu->idle_state, CPU_POLLING, __ATOMIC_SEQ_CST);
+}
+
+static void halt(struct cpu *cpu)
+{
+	if (sched_device_poll != NULL && !sched_device_poll->prepare_halt())
+		return;
+	halt_until_timer(cpu);
+	if (sched_device_poll != NULL)
+		sched_device_poll->enter_idle();
 }
 
 /* Gives memory that the program no longer uses back to the host, a little at a time. */
@@ -181,6 +194,8 @@ static void wait_for_work(struct cpu *cpu)
 	uint64_t start = arch_ticks(), now = start, poll_start = start;
 	bool halted = false;
 
+	if (sched_device_poll != NULL)
+		sched_device_poll->enter_idle();
 	while (!find_work(cpu, now)) {
 		uint64_t deadline = timer_next_ticks(cpu->index);
 
@@ -196,6 +211,8 @@ static void wait_for_work(struct cpu *cpu)
 		halted = true;
 		poll_start = now = arch_ticks();
 	}
+	if (sched_device_poll != NULL)
+		sched_device_poll->leave_idle();
 	judge_kick(cpu, true);
 	adapt_polling(cpu, now - start, halted);
 }
