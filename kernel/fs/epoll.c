@@ -19,6 +19,7 @@
 #include "kernel/fs/epoll.h"
 #include "kernel/fs/file.h"
 #include "kernel/mm/heap.h"
+#include "kernel/sched/device_poll.h"
 #include "kernel/sched/mutex.h"
 #include "kernel/sched/wait.h"
 #include "abi/linux/fcntl.h"
@@ -258,6 +259,8 @@ long epoll_collect(struct file *file, int capacity, uint64_t deadline_ns,
 
 	if (epoll == NULL || capacity <= 0)
 		return -LINUX_EINVAL;
+	if (!has_ready(epoll))
+		device_poll();
 	for (;;) {
 		int result = has_ready(epoll) ? collect_ready(epoll, &to) : 0;
 

@@ -34,7 +34,7 @@ kernel/fs/pipe_test_SOURCES := kernel/fs/pipe.c kernel/fs/pipe_buffer.c kernel/f
 
 UNIT_TESTS += kernel/fs/epoll_test
 kernel/fs/epoll_test_SOURCES := kernel/fs/epoll.c kernel/fs/eventfd.c kernel/fs/poll.c \
-	kernel/sched/mutex.c kernel/sched/wait.c arch/host/fake_heap.c arch/host/fake_relax.c \
+	kernel/sched/device_poll.c kernel/sched/mutex.c kernel/sched/wait.c arch/host/fake_heap.c arch/host/fake_relax.c \
 	arch/host/fake_threads.c $(EVENT_PEERS)
 
 UNIT_TESTS += kernel/fs/event_race_test

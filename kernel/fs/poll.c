@@ -7,6 +7,7 @@
 #include "kernel/fs/poll.h"
 #include "kernel/fs/file.h"
 #include "kernel/mm/heap.h"
+#include "kernel/sched/device_poll.h"
 #include "kernel/sched/wait.h"
 #include "abi/linux/fcntl.h"
 
@@ -130,6 +131,8 @@ static long wait_in_table(struct poll_table *table, uint64_t deadline_ns)
 
 	open_entries(table);
 	answered = ask_all(table, false);
+	if (answered == 0 && device_poll())
+		answered = ask_all(table, false);
 	if (answered == 0 && deadline_ns != 0)
 		answered = wait_for_answers(table, deadline_ns);
 	close_entries(table);

@@ -10,6 +10,7 @@
 #include "kernel/fs/pipe_buffer.h"
 #include "kernel/mm/heap.h"
 #include "kernel/net/socket_file.h"
+#include "kernel/sched/device_poll.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/socket.h"
@@ -138,6 +139,7 @@ struct patience {
 	uint32_t events;          /* POLL bits that are worth another try */
 	bool triggered;
 	bool may_wait;
+	bool has_polled; /* devices, which may have brought what there is to wait for */
 	uint64_t deadline_ns;
 };
 
@@ -159,6 +161,7 @@ static void patience_begin(
 	patience->events = events | POLL_ERR | POLL_HUP;
 	patience->triggered = false;
 	patience->may_wait = may_wait;
+	patience->has_polled = false;
 	patience->deadline_ns = timeout_ns; /* of the first wait */
 }
 
@@ -185,6 +188,11 @@ static void join(struct patience *patience, struct socket *socket)
 /* A try gave -EAGAIN. 0: try again; else what the call returns. */
 static int wait_for_change(struct patience *patience, struct socket *socket)
 {
+	if (!patience->has_polled) {
+		patience->has_polled = true;
+		if (device_poll())
+			return 0;
+	}
 	if (!patience->may_wait)
 		return -LINUX_EAGAIN;
 	if (patience->queue == NULL) {

@@ -1,8 +1,9 @@
-KERNEL_SOURCES += kernel/sched/clock.c kernel/sched/cpu_timer.c kernel/sched/futex.c \
-	kernel/sched/idle.c kernel/sched/interval_timer.c kernel/sched/mutex.c kernel/sched/posix_timer.c kernel/sched/return.c kernel/sched/sched.c \
+KERNEL_SOURCES += kernel/sched/clock.c kernel/sched/cpu_timer.c kernel/sched/device_poll.c \
+	kernel/sched/futex.c kernel/sched/idle.c kernel/sched/interval_timer.c kernel/sched/mutex.c kernel/sched/posix_timer.c kernel/sched/return.c kernel/sched/sched.c \
 	kernel/sched/thread.c kernel/sched/timer.c kernel/sched/wait.c
 
-SCHED_TEST_SOURCES := kernel/sched/clock.c kernel/sched/cpu_timer.c kernel/sched/futex.c \
+SCHED_TEST_SOURCES := kernel/sched/clock.c kernel/sched/cpu_timer.c \
+	kernel/sched/device_poll.c kernel/sched/futex.c \
 	kernel/sched/idle.c kernel/sched/interval_timer.c kernel/sched/mutex.c \
 	kernel/sched/posix_timer.c kernel/sched/return.c kernel/sched/sched.c \
 	kernel/sched/thread.c kernel/sched/timer.c kernel/sched/wait.c kernel/mm/uaccess.c \

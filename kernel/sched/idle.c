@@ -15,8 +15,6 @@
 
 #define RETURN_BLOCKS 4 /* 2 MiB blocks given back to the host at a time */
 
-const struct sched_device_poll *sched_device_poll;
-
 /* The first thread of `victim` that may run here and has waited for min_age. */
 static struct thread *find_stealable(struct cpu *cpu, struct list *queue, uint64_t min_age)
 {
