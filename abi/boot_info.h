@@ -55,6 +55,7 @@ struct boot_module {
 enum boot_transport {
 	BOOT_TRANSPORT_STATIC = 1, /* rings laid out by the launcher, below */
 	BOOT_TRANSPORT_MMIO = 2,   /* virtio-mmio registers at `base` */
+	BOOT_TRANSPORT_PCI = 3,    /* virtio-pci, the PCI function `base` (kernel/platform.h) */
 };
 
 enum boot_device_role {

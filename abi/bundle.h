@@ -5,8 +5,10 @@
  *
  * Devices are found through the kernel command line, to which QEMU's microvm adds
  * one ` virtio_mmio.device=512@0xfeb00000:5` (bytes@base:interrupt line of the I/O
- * APIC) for each virtio-mmio transport in use, in no fixed order. Roles go by
- * address: among the virtio consoles (id 3) the one with the lowest base is
+ * APIC) for each virtio-mmio transport in use, in no fixed order. Without any such word
+ * they are the virtio devices on the PCI buses, with modern registers and MSI-X, and
+ * memory regions that firmware has placed (QEMU's q35). Roles go by address, or by bus,
+ * device and function number: the first of the virtio consoles (id 3) is
  * BOOT_ROLE_STDIO, the second BOOT_ROLE_STDERR, the third BOOT_ROLE_CONTROL. Each
  * is multiport (VIRTIO_CONSOLE_F_MULTIPORT) and carries its stream on port 1, a
  * generic port: queue 4 receives, queue 5 transmits. (QEMU drops output of a console

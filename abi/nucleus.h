@@ -53,5 +53,6 @@
 #define NUCLEUS_OUT8               6 /* rdi port, rsi value */
 #define NUCLEUS_OUT32              7
 #define NUCLEUS_IN8                8
+#define NUCLEUS_IN32               9
 
 #endif

@@ -164,6 +164,56 @@ enum virtio_mmio_register {
 #define VIRTIO_MMIO_MAGIC_VALUE   0x74726976u
 #define VIRTIO_MMIO_VERSION_VALUE 2u /* 1 is the legacy interface */
 
+/* ---- PCI transport (section 4.1) -------------------------------------------------- */
+
+#define VIRTIO_PCI_VENDOR       0x1af4
+#define VIRTIO_PCI_TRANSITIONAL 0x1000 /* to 0x103f: the subsystem tells the virtio id */
+#define VIRTIO_PCI_MODERN       0x1040 /* plus the virtio id */
+#define VIRTIO_PCI_END          0x1080
+#define VIRTIO_PCI_NO_VECTOR    0xffff
+
+/* Where the registers lie: vendor capabilities of the function (section 4.1.4). */
+enum virtio_pci_region {
+	VIRTIO_PCI_COMMON = 1,
+	VIRTIO_PCI_NOTIFY = 2,
+	VIRTIO_PCI_ISR = 3,
+	VIRTIO_PCI_DEVICE = 4,
+};
+
+struct virtio_pci_capability {
+	uint8_t id;
+	uint8_t next;
+	uint8_t bytes;
+	uint8_t region;
+	uint8_t bar;
+	uint8_t reserved[3];
+	uint32_t offset;
+	uint32_t length;
+	uint32_t notify_multiplier; /* VIRTIO_PCI_NOTIFY only */
+};
+
+struct virtio_pci_common {
+	uint32_t device_features_select;
+	uint32_t device_features;
+	uint32_t driver_features_select;
+	uint32_t driver_features;
+	uint16_t config_vector;
+	uint16_t queue_count;
+	uint8_t status;
+	uint8_t config_generation;
+	uint16_t queue_select;
+	uint16_t queue_size;
+	uint16_t queue_vector;
+	uint16_t queue_enable;
+	uint16_t queue_notify_offset;
+	uint32_t queue_descriptors[2]; /* low, high */
+	uint32_t queue_available[2];
+	uint32_t queue_used[2];
+};
+
+_Static_assert(sizeof(struct virtio_pci_capability) == 20, "virtio layout");
+_Static_assert(sizeof(struct virtio_pci_common) == 56, "virtio layout");
+_Static_assert(offsetof(struct virtio_pci_common, queue_descriptors) == 32, "virtio layout");
 _Static_assert(sizeof(struct virtio_descriptor) == 16, "virtio layout");
 _Static_assert(sizeof(struct virtio_used_entry) == 8, "virtio layout");
 _Static_assert(sizeof(struct virtio_net_config) == 12, "virtio layout");

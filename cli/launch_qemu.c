@@ -1,5 +1,5 @@
 /*
- * Platform QEMU: a microvm whose kernel is ours and whose initial ramdisk is a bundle
+ * Platform QEMU: a microvm, or a q35, whose kernel is ours and whose initial ramdisk is a bundle
  * (abi/bundle.h), on any machine, emulated unless --platform qemu-kvm.
  */
 #include <errno.h>
@@ -156,24 +156,35 @@ static void add_value(struct text_list *list, const char *flag, char *value)
 	text_list_add(list, value);
 }
 
-/* Console `index` on the virtio-mmio transport of that number: abi/bundle.h. A generic
- * port, which holds the guest back while we do not read; a console port drops bytes. */
-static void add_console(struct text_list *list, unsigned index, int fd)
+/* The virtio device that is number `index` for the guest (abi/bundle.h), on the transport or
+ * in the PCI slot that makes it so. */
+static void add_device(struct text_list *list, enum machine machine, unsigned index,
+	const char *name, const char *properties)
+{
+	char *value =
+		machine == MACHINE_Q35
+			? alloc_text("%s-pci,bus=pcie.0,addr=%u%s", name, index + 2, properties)
+			: alloc_text("%s-device,bus=virtio-mmio-bus.%u%s", name, index, properties);
+
+	add_value(list, "-device", value);
+}
+
+/* A generic port, which holds the guest back while we do not read; a console port drops
+ * bytes. */
+static void add_console(struct text_list *list, enum machine machine, unsigned index, int fd)
 {
 	add_value(list, "-chardev", alloc_text("socket,id=c%u,fd=%d", index, fd));
-	add_value(list, "-device",
-		alloc_text("virtio-serial-device,id=s%u,bus=virtio-mmio-bus.%u,max_ports=2", index,
-			index));
+	add_device(list, machine, index, "virtio-serial", alloc_text(",id=s%u,max_ports=2", index));
 	add_value(list, "-device",
 		alloc_text("virtserialport,bus=s%u.0,nr=1,chardev=c%u", index, index));
 }
 
-/* Transports 0 to 3 are taken; microvm has eight. */
-#define NETWORK_FIRST_BUS 4u
-#define NETWORK_MOST      4u
+/* Devices 0 to 3 are taken; microvm has eight transports. */
+#define NETWORK_FIRST_DEVICE 4u
+#define NETWORK_MOST         4u
 
-static void add_interface(
-	struct text_list *list, unsigned index, const struct network_interface *interface)
+static void add_interface(struct text_list *list, enum machine machine, unsigned index,
+	const struct network_interface *interface)
 {
 	const uint8_t *mac = interface->boot.mac;
 
@@ -187,14 +198,14 @@ static void add_interface(
 		add_value(list, "-object",
 			alloc_text("filter-dump,id=d%u,netdev=n%u,file=/proc/self/fd/%d", index,
 				index, interface->pcap_fd));
-	add_value(list, "-device",
-		alloc_text("virtio-net-device,netdev=n%u,bus=virtio-mmio-bus.%u,"
-			   "mac=%02x:%02x:%02x:%02x:%02x:%02x",
-			index, NETWORK_FIRST_BUS + index, mac[0], mac[1], mac[2], mac[3], mac[4],
-			mac[5]));
+	/* Without the firmware's own program for booting from it. */
+	add_device(list, machine, NETWORK_FIRST_DEVICE + index, "virtio-net",
+		alloc_text(",netdev=n%u,mac=%02x:%02x:%02x:%02x:%02x:%02x%s", index, mac[0], mac[1],
+			mac[2], mac[3], mac[4], mac[5], machine == MACHINE_Q35 ? ",romfile=" : ""));
 }
 
-static void add_interfaces(struct text_list *list, const struct network *network)
+static void add_interfaces(
+	struct text_list *list, enum machine machine, const struct network *network)
 {
 	if (network->interface_count > NETWORK_MOST)
 		report_fail(STATUS_TOOL_FAILED,
@@ -202,7 +213,7 @@ static void add_interfaces(struct text_list *list, const struct network *network
 			"--platform kvm",
 			NETWORK_MOST);
 	for (unsigned i = 0; i < network->interface_count; i++)
-		add_interface(list, i, &network->interfaces[i]);
+		add_interface(list, machine, i, &network->interfaces[i]);
 }
 
 static void add_machine(struct text_list *list, const struct options *options)
@@ -210,7 +221,10 @@ static void add_machine(struct text_list *list, const struct options *options)
 	bool use_kvm = options->platform == PLATFORM_QEMU_KVM;
 
 	add_value(list, "-machine",
-		alloc_text("microvm,acpi=off,pic=off,pit=off,rtc=off,x-option-roms=off"));
+		alloc_text("%s",
+			options->machine == MACHINE_Q35
+				? "q35,usb=off,sata=off,smm=off,vmport=off,hpet=off"
+				: "microvm,acpi=off,pic=off,pit=off,rtc=off,x-option-roms=off"));
 	add_value(list, "-accel", alloc_text("%s", use_kvm ? "kvm" : "tcg"));
 	add_value(list, "-cpu", alloc_text("%s", use_kvm ? "host" : "max"));
 	add_value(list, "-smp", alloc_text("%u", options->cpus));
@@ -244,9 +258,9 @@ static void qemu_arguments(
 	add_value(list, "-initrd", alloc_text("/proc/self/fd/%d", bundle));
 	add_value(list, "-serial", alloc_text("stdio"));
 	for (unsigned i = 0; i < 3; i++)
-		add_console(list, i, consoles[i]);
-	add_value(list, "-device", alloc_text("virtio-rng-device,bus=virtio-mmio-bus.3"));
-	add_interfaces(list, &options->network);
+		add_console(list, options->machine, i, consoles[i]);
+	add_device(list, options->machine, 3, "virtio-rng", "");
+	add_interfaces(list, options->machine, &options->network);
 }
 
 /* ---- starting it ---------------------------------------------------------------- */

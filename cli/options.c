@@ -87,6 +87,21 @@ static void understand_platform(struct options *options)
 			options->platform_text);
 }
 
+static void understand_machine(struct options *options)
+{
+	if (options->machine_text == NULL)
+		return;
+	if (strcmp(options->machine_text, "q35") == 0)
+		options->machine = MACHINE_Q35;
+	else if (strcmp(options->machine_text, "microvm") != 0)
+		report_fail(STATUS_TOOL_FAILED, "--machine %s: unknown; there are microvm and q35",
+			options->machine_text);
+	if (options->platform == PLATFORM_KVM || options->platform == PLATFORM_AUTOMATIC)
+		report_fail(STATUS_TOOL_FAILED,
+			"--machine %s: only for --platform qemu and qemu-kvm",
+			options->machine_text);
+}
+
 static void understand_json(struct options *options)
 {
 	options->json_fd = -1;
@@ -117,6 +132,7 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 {
 	const struct flag flags[] = {
 		{"--platform", FLAG_TEXT, &options->platform_text, "kvm|qemu"},
+		{"--machine", FLAG_TEXT, &options->machine_text, "microvm|q35"},
 		{"--mem", FLAG_TEXT, &options->memory_text, "SIZE"},
 		{"--cpus", FLAG_TEXT, &options->cpus_text, "N"},
 		{"--env", FLAG_LIST, &options->environment, "NAME=VALUE"},
@@ -144,6 +160,7 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 
 	understand_json(options);
 	understand_platform(options);
+	understand_machine(options);
 	understand_memory(options);
 	understand_cpus(options);
 	network_understand(&options->network);

@@ -5,11 +5,14 @@
 #include "cli/alloc.h"
 #include "cli/network.h"
 
+/* Of QEMU. */
+enum machine { MACHINE_MICROVM, MACHINE_Q35 };
 enum platform { PLATFORM_AUTOMATIC, PLATFORM_KVM, PLATFORM_QEMU, PLATFORM_QEMU_KVM };
 
 struct options {
 	/* as given */
 	const char *platform_text;
+	const char *machine_text;
 	const char *memory_text;
 	const char *cpus_text;
 	const char *json_text;
@@ -26,6 +29,7 @@ struct options {
 
 	/* understood */
 	enum platform platform;
+	enum machine machine;
 	uint64_t memory_bytes;
 	uint64_t files_limit_bytes;
 	unsigned cpus;

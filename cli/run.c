@@ -6,6 +6,7 @@
 #define FLAGS_OF_RUN_AND_EXEC                                                                      \
 	"  --platform P       kvm, qemu (emulated, any machine) or qemu-kvm; default: kvm if\n"    \
 	"                     this machine has it, else qemu\n"                                    \
+	"  --machine M        QEMU's machine: microvm (default) or q35, with a PCI bus\n"          \
 	"  --mem SIZE         memory of the VM, such as 512M (default) or 2G; used as needed\n"    \
 	"  --cpus N           processors (default: as many as this process may use)\n"             \
 	"  --env NAME=VALUE   set in the program's environment; may be repeated\n"                 \

@@ -36,6 +36,20 @@ void *platform_map_device(struct phys base, uint64_t bytes)
 	return doorbell_page;
 }
 
+uint32_t platform_pci_read(uint32_t function, uint32_t offset)
+{
+	(void)function;
+	(void)offset;
+	return UINT32_MAX;
+}
+
+void platform_pci_write(uint32_t function, uint32_t offset, uint32_t value)
+{
+	(void)function;
+	(void)offset;
+	(void)value;
+}
+
 const struct boot_info *platform_boot_info(void)
 {
 	return &boot_info;

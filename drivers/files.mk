@@ -4,10 +4,13 @@ KERNEL_SOURCES += $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard drivers/*.c))
 UNIT_TESTS += drivers/virtio_ring_test
 drivers/virtio_ring_test_SOURCES := drivers/virtio_ring.c
 
+UNIT_TESTS += drivers/pci_test
+drivers/pci_test_SOURCES := drivers/pci.c drivers/virtio_pci.c
+
 UNIT_TESTS += drivers/console_test
 drivers/console_test_SOURCES := drivers/console_control.c drivers/console_input.c \
-	drivers/console_output.c drivers/virtio_device.c drivers/virtio_mmio.c \
-	drivers/virtio_ring.c kernel/mm/page_alloc.c kernel/mm/uaccess.c kernel/mm/uio.c \
+	drivers/console_output.c drivers/pci.c drivers/virtio_device.c drivers/virtio_mmio.c \
+	drivers/virtio_pci.c drivers/virtio_ring.c kernel/mm/page_alloc.c kernel/mm/uaccess.c kernel/mm/uio.c \
 	kernel/sched/mutex.c kernel/sched/wait.c arch/host/fake_heap.c \
 	arch/host/fake_memory.c arch/host/fake_panic.c arch/host/fake_threads.c \
 	arch/host/fake_user_access.c

@@ -33,24 +33,42 @@ static volatile uint32_t *map_doorbell(uint64_t doorbell)
 	return (volatile uint32_t *)(volatile void *)(page + (doorbell - base));
 }
 
-int virtio_device_start(
-	struct virtio_device *device, const struct boot_device *boot, uint64_t wanted_features)
+static int start_mmio(struct virtio_device *device, uint64_t wanted_features)
 {
-	*device = (struct virtio_device){.boot = boot};
-	if (boot->transport == BOOT_TRANSPORT_STATIC) {
-		device->features = boot->features & wanted_features;
-		if (boot->base != 0)
-			device->config = platform_phys_to_virt((struct phys){boot->base});
-		return 0;
-	}
-	if (boot->transport != BOOT_TRANSPORT_MMIO)
-		return -LINUX_ENODEV;
-	device->registers = map_registers(boot->base, VIRTIO_MMIO_BYTES);
+	device->registers = map_registers(device->boot->base, VIRTIO_MMIO_BYTES);
 	if (device->registers == NULL)
 		return -LINUX_ENOMEM;
 	device->config = (const volatile uint8_t *)device->registers + VIRTIO_MMIO_CONFIG;
 	return virtio_mmio_start(
-		device->registers, boot->virtio_id, wanted_features, &device->features);
+		device->registers, device->boot->virtio_id, wanted_features, &device->features);
+}
+
+static int start_pci(struct virtio_device *device, uint64_t wanted_features)
+{
+	int error = virtio_pci_start(
+		&device->pci, (uint32_t)device->boot->base, wanted_features, &device->features);
+
+	device->config = device->pci.config;
+	return error;
+}
+
+int virtio_device_start(
+	struct virtio_device *device, const struct boot_device *boot, uint64_t wanted_features)
+{
+	*device = (struct virtio_device){.boot = boot};
+	switch (boot->transport) {
+	case BOOT_TRANSPORT_STATIC:
+		device->features = boot->features & wanted_features;
+		if (boot->base != 0)
+			device->config = platform_phys_to_virt((struct phys){boot->base});
+		return 0;
+	case BOOT_TRANSPORT_MMIO:
+		return start_mmio(device, wanted_features);
+	case BOOT_TRANSPORT_PCI:
+		return start_pci(device, wanted_features);
+	default:
+		return -LINUX_ENODEV;
+	}
 }
 
 static bool is_ring_size(uint32_t size)
@@ -88,10 +106,28 @@ static uint16_t choose_size(uint32_t device_maximum, uint16_t limit)
 	return (uint16_t)size;
 }
 
-static int add_mmio_queue(struct virtio_device *device, uint32_t queue, uint16_t limit,
+static bool is_pci(const struct virtio_device *device)
+{
+	return device->boot->transport == BOOT_TRANSPORT_PCI;
+}
+
+/* Tells the device where a queue lies. NULL: it refuses; else its doorbell. */
+static volatile void *set_queue(struct virtio_device *device, uint32_t queue, uint16_t size,
+	struct phys descriptors, struct phys available, struct phys used)
+{
+	if (is_pci(device))
+		return virtio_pci_set_queue(
+			&device->pci, queue, size, descriptors, available, used);
+	virtio_mmio_set_queue(device->registers, queue, size, descriptors, available, used);
+	return virtio_mmio_doorbell(device->registers);
+}
+
+/* In memory of ours, for a device with registers. */
+static int add_queue(struct virtio_device *device, uint32_t queue, uint16_t limit,
 	struct virtio_slot *slots, struct virtio_ring *ring)
 {
-	uint32_t maximum = virtio_mmio_queue_size(device->registers, queue);
+	uint32_t maximum = is_pci(device) ? virtio_pci_queue_size(&device->pci, queue)
+					  : virtio_mmio_queue_size(device->registers, queue);
 	uint16_t size = choose_size(maximum, limit);
 	uint64_t available = VIRTIO_DESCRIPTOR_BYTES(size);
 	uint64_t used = ALIGN_UP(available + VIRTIO_AVAILABLE_BYTES(size), 4);
@@ -99,7 +135,7 @@ static int add_mmio_queue(struct virtio_device *device, uint32_t queue, uint16_t
 	struct phys base;
 	uint8_t *memory;
 
-	if (maximum == 0)
+	if (maximum == 0 || queue >= BOOT_MAX_QUEUES)
 		return -LINUX_EINVAL;
 	if (!page_alloc(
 		    (uint32_t)(bytes / PAGE_BYTES), PAGE_ALLOC_ZERO | PAGE_ALLOC_RESERVE, &base))
@@ -107,9 +143,12 @@ static int add_mmio_queue(struct virtio_device *device, uint32_t queue, uint16_t
 	memory = platform_phys_to_virt(base);
 	virtio_ring_init(ring, memory, memory + available, memory + used, size, slots, size,
 		(device->features & VIRTIO_F_EVENT_IDX) != 0);
-	virtio_mmio_set_queue(device->registers, queue, size, base,
+	device->doorbells[queue] = set_queue(device, queue, size, base,
 		(struct phys){base.raw + available}, (struct phys){base.raw + used});
-	return 0;
+	if (device->doorbells[queue] != NULL)
+		return 0;
+	page_free(base, (uint32_t)(bytes / PAGE_BYTES));
+	return -LINUX_EINVAL;
 }
 
 int virtio_device_add_queue(
@@ -120,10 +159,10 @@ int virtio_device_add_queue(
 
 	if (slots == NULL)
 		return -LINUX_ENOMEM;
-	if (device->registers != NULL)
-		error = add_mmio_queue(device, queue, limit, slots, ring);
-	else
+	if (device->boot->transport == BOOT_TRANSPORT_STATIC)
 		error = add_static_queue(device, queue, limit, slots, ring);
+	else
+		error = add_queue(device, queue, limit, slots, ring);
 	if (error != 0)
 		heap_free(slots);
 	return error;
@@ -131,6 +170,8 @@ int virtio_device_add_queue(
 
 static uint32_t config_generation(struct virtio_device *device)
 {
+	if (is_pci(device))
+		return virtio_pci_config_generation(&device->pci);
 	return device->registers != NULL ? virtio_mmio_config_generation(device->registers) : 0;
 }
 
@@ -173,21 +214,23 @@ void virtio_device_read_config(
 
 void virtio_device_set_ready(struct virtio_device *device)
 {
-	if (device->registers != NULL)
+	if (is_pci(device))
+		virtio_pci_set_ready(&device->pci);
+	else if (device->registers != NULL)
 		virtio_mmio_set_ready(device->registers);
 }
 
 void virtio_device_notify(struct virtio_device *device, uint32_t queue)
 {
-	if (device->registers != NULL)
-		virtio_mmio_notify(device->registers, queue);
+	if (is_pci(device))
+		*(volatile uint16_t *)device->doorbells[queue] = (uint16_t)queue;
 	else
-		*device->doorbells[queue] = queue;
+		*(volatile uint32_t *)device->doorbells[queue] = queue;
 }
 
 void virtio_device_acknowledge(struct virtio_device *device)
 {
-	if (device->registers != NULL)
+	if (device->registers != NULL) /* others send a message for each interrupt */
 		virtio_mmio_acknowledge(device->registers);
 }
 

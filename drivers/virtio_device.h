@@ -6,21 +6,23 @@
  *     platform_interrupt_attach(boot_device, handler, ...)
  *     virtio_device_set_ready(&device)
  *
- * A STATIC device's rings are the launcher's, ready and negotiated; an MMIO device's
- * are made here.
+ * A STATIC device's rings are the launcher's, ready and negotiated; those of others are
+ * made here.
  */
 #ifndef DRIVERS_VIRTIO_DEVICE_H
 #define DRIVERS_VIRTIO_DEVICE_H
 
 #include "lib/compiler.h"
 #include "abi/boot_info.h"
+#include "drivers/virtio_pci.h"
 #include "drivers/virtio_ring.h"
 
 struct virtio_device {
 	const struct boot_device *boot;
-	volatile uint32_t *registers;                  /* MMIO, else NULL */
-	volatile uint32_t *doorbells[BOOT_MAX_QUEUES]; /* STATIC */
-	const volatile uint8_t *config;                /* NULL: none */
+	volatile uint32_t *registers; /* MMIO, else NULL */
+	struct virtio_pci pci;        /* PCI */
+	volatile void *doorbells[BOOT_MAX_QUEUES];
+	const volatile uint8_t *config; /* NULL: none */
 	uint64_t features;
 };
 

@@ -94,9 +94,9 @@ void virtio_mmio_set_ready(volatile uint32_t *registers)
 	store(registers, VIRTIO_MMIO_STATUS, status | VIRTIO_STATUS_DRIVER_OK);
 }
 
-void virtio_mmio_notify(volatile uint32_t *registers, uint32_t queue)
+volatile uint32_t *virtio_mmio_doorbell(volatile uint32_t *registers)
 {
-	store(registers, VIRTIO_MMIO_QUEUE_NOTIFY, queue);
+	return &registers[VIRTIO_MMIO_QUEUE_NOTIFY / 4];
 }
 
 void virtio_mmio_acknowledge(volatile uint32_t *registers)

@@ -21,7 +21,8 @@ void virtio_mmio_set_queue(volatile uint32_t *registers, uint32_t queue, uint32_
 uint32_t virtio_mmio_config_generation(volatile uint32_t *registers);
 /* DRIVER_OK: the device may use its queues. */
 void virtio_mmio_set_ready(volatile uint32_t *registers);
-void virtio_mmio_notify(volatile uint32_t *registers, uint32_t queue);
+/* Where a write of a queue's number notifies. */
+volatile uint32_t *virtio_mmio_doorbell(volatile uint32_t *registers);
 /* In the interrupt handler, before the rings are looked at. */
 void virtio_mmio_acknowledge(volatile uint32_t *registers);
 

@@ -111,6 +111,13 @@ typedef void (*platform_interrupt_fn)(void *argument);
 int platform_interrupt_attach(
 	const struct boot_device *device, platform_interrupt_fn handler, void *argument);
 
+/* ---- PCI configuration space ---------------------------------------------- */
+
+/* Words of a function's configuration space; `function` is bus << 8 | device << 3 |
+ * function, `offset` a multiple of 4 below 256. What is not there reads as ones. */
+uint32_t platform_pci_read(uint32_t function, uint32_t offset);
+void platform_pci_write(uint32_t function, uint32_t offset, uint32_t value);
+
 /* ---- the end ------------------------------------------------------------ */
 
 /* Early and last-resort output (panic, boot errors), synchronous. */

@@ -41,6 +41,8 @@ nucleus_gate:
 	jz write_port32
 	dec %eax
 	jz read_port8
+	dec %eax
+	jz read_port32
 	iretq
 
 read_fault_address:
@@ -81,6 +83,10 @@ write_port32:
 read_port8:
 	xor %eax, %eax
 	inb %dx, %al
+	iretq
+
+read_port32:
+	inl %dx, %eax
 	iretq
 
 /* Waits for an interrupt, unless one was noted on the way here. Its vector is noted;

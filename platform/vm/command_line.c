@@ -6,7 +6,6 @@
 #include "lib/string.h"
 
 #define REGISTER_DEVICE_ID 0x008 /* virtio 1.2, section 4.2.2 */
-#define VIRTIO_ID_CONSOLE  3
 
 static const char *after(const char *word, const char *prefix)
 {
@@ -67,17 +66,6 @@ static void add_device(const char *text, struct boot_info *info)
 	info->devices[i] = device;
 }
 
-static void assign_roles(struct boot_info *info)
-{
-	static const uint32_t roles[] = {BOOT_ROLE_STDIO, BOOT_ROLE_STDERR, BOOT_ROLE_CONTROL};
-	size_t next = 0;
-
-	for (uint32_t i = 0; i < info->device_count && next < ARRAY_SIZE(roles); i++) {
-		if (info->devices[i].virtio_id == VIRTIO_ID_CONSOLE)
-			info->devices[i].role = roles[next++];
-	}
-}
-
 void command_line_read(const char *line, struct boot_info *info)
 {
 	const char *value;
@@ -97,5 +85,4 @@ void command_line_read(const char *line, struct boot_info *info)
 		while (*at == ' ')
 			at++;
 	}
-	assign_roles(info);
 }

@@ -1,7 +1,7 @@
 /* Last words and the end of the machine, by whichever port this launcher listens to. */
 #include "abi/boot_info.h"
-#include "arch/x86_64/cpu.h"
 #include "kernel/platform.h"
+#include "platform/vm/ports.h"
 
 #define SERIAL_PORT     0x3f8
 #define SERIAL_STATUS   (SERIAL_PORT + 5)
@@ -10,41 +10,6 @@
 #define RESET_PORT      0x64
 #define RESET_COMMAND   0xfe
 #define PANIC_STATUS    70 /* EX_SOFTWARE of sysexits(3) */
-
-/* Panics of the PVH boot code come before there is a way from ring 3 to ring 0. */
-static bool in_ring0(void)
-{
-	uint16_t cs;
-
-	__asm__("mov %%cs, %0" : "=r"(cs));
-	return (cs & 3) == 0;
-}
-
-static void out8(uint16_t port, uint8_t value)
-{
-	if (in_ring0())
-		__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-	else
-		nucleus_call(NUCLEUS_OUT8, port, value);
-}
-
-static void out32(uint16_t port, uint32_t value)
-{
-	if (in_ring0())
-		__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
-	else
-		nucleus_call(NUCLEUS_OUT32, port, value);
-}
-
-static uint8_t in8(uint16_t port)
-{
-	uint8_t value;
-
-	if (!in_ring0())
-		return (uint8_t)nucleus_call(NUCLEUS_IN8, port, 0);
-	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
 
 static bool is_direct(void)
 {
@@ -61,10 +26,10 @@ void platform_emergency_write(const char *text, size_t bytes)
 
 	for (size_t i = 0; i < bytes; i++) {
 		for (int tries = 0; !direct && tries < 10000; tries++) {
-			if (in8(SERIAL_STATUS) & SERIAL_CAN_SEND)
+			if (port_read8(SERIAL_STATUS) & SERIAL_CAN_SEND)
 				break;
 		}
-		out8(SERIAL_PORT, (uint8_t)text[i]);
+		port_write8(SERIAL_PORT, (uint8_t)text[i]);
 	}
 }
 
@@ -73,10 +38,10 @@ static _Noreturn void end(uint32_t direct_value, int status)
 	uint32_t flags = platform_boot_info()->flags;
 
 	if (flags & BOOT_DIRECT)
-		out32(BOOT_EXIT_PORT, direct_value);
+		port_write32(BOOT_EXIT_PORT, direct_value);
 	if (flags & BOOT_EXIT_DEBUG_PORT)
-		out32(DEBUG_EXIT_PORT, (uint32_t)status);
-	out8(RESET_PORT, RESET_COMMAND);
+		port_write32(DEBUG_EXIT_PORT, (uint32_t)status);
+	port_write8(RESET_PORT, RESET_COMMAND);
 	for (;;)
 		platform_idle();
 }

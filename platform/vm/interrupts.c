@@ -1,10 +1,12 @@
 /*
  * Interrupts of devices: vectors for the local APIC, and the I/O APIC (82093AA
- * datasheet) that carries the lines of virtio-mmio devices under other launchers.
+ * datasheet) that carries the lines of virtio-mmio devices under other launchers; devices
+ * on PCI send their vectors themselves (MSI).
  * Idling lives here too, as it is waiting for one of them.
  */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/trap.h"
+#include "drivers/pci.h"
 #include "kernel/arch.h"
 #include "kernel/lock.h"
 #include "kernel/platform.h"
@@ -15,6 +17,8 @@
 #define IO_APIC_SELECT    0
 #define IO_APIC_WINDOW    4 /* index of a 32-bit word: offset 0x10 */
 #define IO_APIC_ENTRY_LOW 0x10
+
+#define MSI_ADDRESS 0xfee00000 /* SDM volume 3, 11.11 */
 
 static struct spinlock attach_lock = SPINLOCK_INIT; /* guards what follows; rank: leaf */
 static volatile uint32_t *io_apic;
@@ -35,6 +39,13 @@ static int route_line(uint32_t line, uint32_t vector)
 	return 0;
 }
 
+static int route(const struct boot_device *device, uint32_t vector)
+{
+	if (device->transport == BOOT_TRANSPORT_PCI) /* to vcpu 0, fixed, edge-triggered */
+		return pci_set_interrupt((uint32_t)device->base, MSI_ADDRESS, vector);
+	return route_line(device->interrupt, vector);
+}
+
 int platform_interrupt_attach(
 	const struct boot_device *device, platform_interrupt_fn handler, void *argument)
 {
@@ -49,7 +60,7 @@ int platform_interrupt_attach(
 		uint32_t vector = VECTOR_FIRST + vectors_used;
 		error = trap_attach(vector, handler, argument);
 		if (error == 0)
-			error = route_line(device->interrupt, vector);
+			error = route(device, vector);
 		vectors_used++;
 	}
 	spin_unlock(&attach_lock);

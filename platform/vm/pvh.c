@@ -17,6 +17,8 @@
 #include "lib/boot_tables.h"
 #include "lib/string.h"
 #include "platform/vm/command_line.h"
+#include "platform/vm/devices.h"
+#include "platform/vm/ports.h"
 
 #define LOW_MEMORY_END   (1ull << 20) /* firmware's and the start-up code's */
 #define FIRST_MAP_END    (4ull << 30)
@@ -58,19 +60,6 @@ static void *at_phys(uint64_t phys)
 static uint64_t image_phys(const void *address)
 {
 	return (uint64_t)(uintptr_t)address - KERNEL_VIRT_BASE + KERNEL_PHYS_LINK;
-}
-
-static void out8(uint16_t port, uint8_t value)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static uint8_t in8(uint16_t port)
-{
-	uint8_t value;
-
-	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
 }
 
 static void write_msr(uint32_t msr, uint64_t value)
@@ -259,21 +248,21 @@ static uint32_t count_cpus(void)
 			 :
 			 : "a"((uint16_t)FW_CFG_SIGNATURE), "Nd"((uint16_t)FW_CFG_SELECT));
 	for (size_t i = 0; i < 4; i++) {
-		if (in8(FW_CFG_DATA) != (uint8_t)signature[i])
+		if (port_read8(FW_CFG_DATA) != (uint8_t)signature[i])
 			return 1;
 	}
 	__asm__ volatile("outw %0, %1"
 			 :
 			 : "a"((uint16_t)FW_CFG_CPUS), "Nd"((uint16_t)FW_CFG_SELECT));
-	uint32_t count = in8(FW_CFG_DATA);
-	count |= (uint32_t)in8(FW_CFG_DATA) << 8;
+	uint32_t count = port_read8(FW_CFG_DATA);
+	count |= (uint32_t)port_read8(FW_CFG_DATA) << 8;
 	return count == 0 ? 1 : MIN(count, BOOT_MAX_CPUS);
 }
 
 static void mask_legacy_interrupts(void)
 {
-	out8(0x21, 0xff);
-	out8(0xa1, 0xff);
+	port_write8(0x21, 0xff);
+	port_write8(0xa1, 0xff);
 }
 
 static void init_registers(void)
@@ -334,6 +323,9 @@ _Noreturn void pvh_start(uint64_t start_info_phys)
 	boot.wall_tsc = arch_ticks();
 	boot.cpu_count = count_cpus();
 	command_line_read(start->command_line == 0 ? "" : at_phys(start->command_line), &boot);
+	if (boot.device_count == 0)
+		devices_scan_pci(&boot);
+	devices_assign_roles(&boot);
 	build_tables(memory_end(bundle.end));
 	enter_ring3(0);
 }
