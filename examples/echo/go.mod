@@ -1,0 +1,3 @@
+module burrow.example/echo
+
+go 1.21

@@ -1,0 +1,3 @@
+module burrow.example/memcached
+
+go 1.21

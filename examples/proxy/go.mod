@@ -1,0 +1,3 @@
+module burrow.example/proxy
+
+go 1.21

@@ -1,0 +1,3 @@
+module burrow.example/tls
+
+go 1.21
