@@ -40,6 +40,8 @@ struct net_device_ops {
 	uint32_t (*poll)(struct net_device *device, uint32_t budget);
 	/* Asks for an interrupt at the next frame. True if one is there already: poll again. */
 	bool (*arm)(struct net_device *device);
+	/* No interrupts, please: somebody polls. */
+	void (*disarm)(struct net_device *device);
 	/* Something waits to be polled: cheap, without the lock. */
 	bool (*is_pending)(struct net_device *device);
 };
@@ -62,6 +64,8 @@ struct net_device {
 /* Gives it an index and hands it to the IP layer, which starts its configuration. Takes the
  * lock itself. -ENOMEM. */
 int net_device_register(struct net_device *device);
+/* The drivers' part of the boot: registers the network devices of the machine. */
+void net_device_find_all(void);
 /* From poll(): a received frame, consumed. */
 void net_device_receive(struct net_device *device, struct packet *packet);
 /* NULL: none. */

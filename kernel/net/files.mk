@@ -10,3 +10,7 @@ kernel/net/port_test_SOURCES := kernel/net/port.c arch/host/fake_random.c
 
 KERNEL_SOURCES += kernel/net/inet_family.c kernel/net/inet_name.c kernel/net/socket.c \
 	kernel/net/socket_file.c kernel/net/socket_option.c
+
+UNIT_TESTS += kernel/net/poll_test
+kernel/net/poll_test_SOURCES := kernel/net/poll.c kernel/sched/device_poll.c \
+	arch/host/fake_relax.c

@@ -28,6 +28,10 @@ void net_unlock(void);
  * without locks; returns at once when another vcpu does it already. True if anything came.
  */
 bool net_poll(void);
+/* The same for handlers of devices' interrupts, which tell that nobody polled. */
+void net_poll_interrupted(void);
+/* Starts polling, once there are devices (poll.c). */
+void net_poll_init(void);
 /* Whether there is a device to poll at all: a load, for callers on hot paths. */
 extern bool net_has_devices;
 
