@@ -57,7 +57,7 @@ KERNEL_OBJECTS := $(patsubst %,$(BUILD)/kernel/%.o,$(KERNEL_SOURCES))
 MONITOR_OBJECTS := $(patsubst %,$(BUILD)/host/%.o,$(MONITOR_SOURCES))
 CLI_OBJECTS := $(patsubst %,$(BUILD)/host/%.o,$(CLI_SOURCES))
 
-objects: $(KERNEL_OBJECTS) $(MONITOR_OBJECTS) $(CLI_OBJECTS)
+objects: $(KERNEL_OBJECTS) $(KERNEL_EXTRA_OBJECTS) $(MONITOR_OBJECTS) $(CLI_OBJECTS)
 
 $(BUILD)/kernel/%.c.o: %.c
 	@mkdir -p $(@D)
@@ -74,10 +74,10 @@ $(BUILD)/host/%.c.o: %.c
 	@echo "  HOSTCC  $<"
 	@$(HOST_CC) $(HOST_CFLAGS) -c $< -o $@
 
-$(BUILD)/kernel.elf: $(KERNEL_OBJECTS) platform/vm/kernel.lds
+$(BUILD)/kernel.elf: $(KERNEL_OBJECTS) $(KERNEL_EXTRA_OBJECTS) platform/vm/kernel.lds
 	@echo "  LD      $@"
 	@$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
-		-Wl,-T,platform/vm/kernel.lds -Wl,--no-warn-rwx-segments -o $@ $(KERNEL_OBJECTS) -lgcc
+		-Wl,-T,platform/vm/kernel.lds -Wl,--no-warn-rwx-segments -o $@ $(KERNEL_OBJECTS) $(KERNEL_EXTRA_OBJECTS) -lgcc
 
 $(BUILD)/burrow-monitor: $(MONITOR_OBJECTS)
 	@echo "  LD      $@"
@@ -176,9 +176,9 @@ check: check-fast check-tidy check-cppcheck
 check-fast: check-headers check-includes check-format check-clang
 	@echo "check: headers, includes, format and the clang build are right"
 
-check-headers:
-	@scripts/check-headers gcc -std=gnu17 -D_GNU_SOURCE $(filter -W%,$(WARNINGS)) -Wno-unused-function
-	@scripts/check-headers clang -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wundef -Wstrict-prototypes
+check-headers: $(LWIP_UNPACKED)
+	@scripts/check-headers gcc -std=gnu17 -D_GNU_SOURCE $(LWIP_INCLUDES) $(filter -W%,$(WARNINGS)) -Wno-unused-function
+	@scripts/check-headers clang -std=gnu17 -D_GNU_SOURCE $(LWIP_INCLUDES) -Wall -Wextra -Werror -Wshadow -Wundef -Wstrict-prototypes
 
 check-includes:
 	@scripts/check-includes
@@ -192,9 +192,9 @@ check-clang:
 
 # What is left out, and why: .clang-tidy and scripts/cppcheck-suppressions.
 ANALYSED_C = $(KERNEL_SOURCES:%.S=) $(MONITOR_SOURCES) $(CLI_SOURCES)
-check-tidy:
+check-tidy: $(LWIP_UNPACKED)
 	@printf '%s\n' $(sort $(filter %.c,$(ANALYSED_C))) | xargs -P $$(nproc) -n 8 sh -c \
-		'clang-tidy --quiet "$$@" -- -std=gnu17 -I. -D_GNU_SOURCE 2>/dev/null' clang-tidy
+		'clang-tidy --quiet "$$@" -- -std=gnu17 -I. -D_GNU_SOURCE $(LWIP_INCLUDES) 2>/dev/null' clang-tidy
 	@echo "check: clang-tidy has no complaints"
 
 check-cppcheck:

@@ -59,6 +59,7 @@ struct net_device {
 	uint8_t mac[6];
 	const char *settings; /* text of lib/net_config.h given by the launcher; "" : none */
 	struct net_device_counters counters;
+	bool flush_wanted; /* frames were queued since the last flush() */
 };
 
 /* Gives it an index and hands it to the IP layer, which starts its configuration. Takes the
@@ -68,6 +69,11 @@ int net_device_register(struct net_device *device);
 void net_device_find_all(void);
 /* From poll(): a received frame, consumed. */
 void net_device_receive(struct net_device *device, struct packet *packet);
+/* Sends a frame (loopback: a datagram) through ops->transmit() with the counts, the tap and,
+ * when the lock is given back, the flush that belong to it. Consumes it. */
+int net_device_transmit(struct net_device *device, struct packet *packet);
+/* Before the lock is given back: flush() of all devices that have sent. */
+void net_device_flush_all(void);
 /* NULL: none. */
 struct net_device *net_device_by_index(uint32_t index);
 struct net_device *net_device_by_name(const char *name);

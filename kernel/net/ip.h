@@ -10,6 +10,8 @@
 #include "kernel/net/device.h"
 #include "kernel/net/packet.h"
 
+struct wait_queue;
+
 enum ip_protocol {
 	IP_PROTOCOL_ICMP = 1,
 	IP_PROTOCOL_IGMP = 2,
@@ -17,6 +19,25 @@ enum ip_protocol {
 	IP_PROTOCOL_UDP = 17,
 	IP_PROTOCOL_ICMPV6 = 58,
 };
+
+/* ---- devices: called by device.c and net.c ---------------------------------------- */
+
+/* Before the first device; -ENOMEM. */
+int ip_init(void);
+/* Makes the layer's part of a device (device->ip), then starts its configuration (once it is
+ * in the list of devices). -ENOMEM. */
+int ip_device_add(struct net_device *device);
+void ip_device_start(struct net_device *device);
+/* A frame (loopback: a datagram) has come; consumed. */
+void ip_input_frame(struct net_device *device, struct packet *packet);
+
+/* Some device still waits for its first address by DHCP or a router: calls that find no route
+ * may wait on ip_configuration_events() (with a limit of seconds) and try again. Any context. */
+bool ip_is_configuring(void);
+struct wait_queue *ip_configuration_events(void);
+/* The text of /etc/resolv.conf by what is configured and was learned: the full length, of which
+ * at most `capacity` bytes are written. Takes the lock itself. */
+size_t ip_resolver_text(char *buffer, size_t capacity);
 
 /* ---- routes and addresses ------------------------------------------------------- */
 
