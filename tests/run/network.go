@@ -28,6 +28,9 @@ type example struct {
 	udp   bool
 	needs string // a client program; without it the test is skipped
 	check func(address string) error
+	// Or, in place of check: the example is its own client, called with -ask ADDRESS and these.
+	ask  []string
+	want string
 }
 
 var examples = []example{
@@ -37,6 +40,8 @@ var examples = []example{
 	{name: "memcached", tcp: true, udp: true, check: checkMemcached},
 	{name: "dns", tcp: true, udp: true, needs: "dig", check: checkDNS},
 	{name: "ssh", tcp: true, needs: "ssh", check: checkSSH},
+	{name: "websocket", tcp: true, ask: []string{"hello", "again"}, want: "HELLO\nAGAIN\n"},
+	{name: "grpc", tcp: true, want: "SERVING\n"},
 }
 
 const networkLimit = 20 * time.Second
@@ -104,7 +109,7 @@ func runExample(opts options, platform machine.Platform, path string, e example)
 	select {
 	case line := <-ready:
 		if strings.Contains(line, "listening on") {
-			err = e.check("127.0.0.1:" + text)
+			err = e.asked(path, "127.0.0.1:"+text)
 		}
 	case <-time.After(networkLimit):
 	}
@@ -121,6 +126,21 @@ func runExample(opts options, platform machine.Platform, path string, e example)
 		return ""
 	}
 	return fmt.Sprintf("%v\nstderr: %s\ncommand: %s", err, strings.TrimSpace(stderr.String()), machine.Shell(cmd))
+}
+
+// asked checks what the server at an address answers.
+func (e example) asked(path, address string) error {
+	if e.check != nil {
+		return e.check(address)
+	}
+	output, err := exec.Command(path, append([]string{"-ask", address}, e.ask...)...).CombinedOutput()
+	if err == nil && string(output) != e.want {
+		err = fmt.Errorf("expected %q", e.want)
+	}
+	if err != nil {
+		return fmt.Errorf("the client printed %q: %w", output, err)
+	}
+	return nil
 }
 
 // freePort finds a port that is free for TCP and UDP on the loopback interface.
