@@ -12,7 +12,8 @@ FS_PEERS := kernel/mm/page_alloc.c kernel/mm/uaccess.c kernel/mm/uio.c kernel/sc
 	arch/host/fake_user_access.c
 FS_CALLS := kernel/syscall/file_attributes.c kernel/syscall/file_control.c \
 	kernel/syscall/file_io.c kernel/syscall/file_names.c kernel/syscall/file_open.c \
-	kernel/syscall/file_space.c kernel/syscall/file_xattr.c kernel/syscall/user_path.c
+	kernel/syscall/file_space.c kernel/syscall/file_xattr.c kernel/syscall/user_path.c \
+	kernel/syscall/user_vector.c
 
 UNIT_TESTS += kernel/fs/differential_test
 kernel/fs/differential_test_SOURCES := $(FS_SOURCES) $(FS_CALLS) $(FS_PEERS)

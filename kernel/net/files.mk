@@ -11,7 +11,9 @@ UNIT_TESTS += kernel/net/port_test
 kernel/net/port_test_SOURCES := kernel/net/port.c arch/host/fake_random.c
 
 KERNEL_SOURCES += kernel/net/inet_family.c kernel/net/inet_name.c kernel/net/socket.c \
-	kernel/net/socket_file.c kernel/net/socket_option.c
+	kernel/net/socket_file.c kernel/net/socket_option.c kernel/net/unix_datagram.c \
+	kernel/net/unix_message.c kernel/net/unix_name.c kernel/net/unix_socket.c \
+	kernel/net/unix_stream.c
 
 UNIT_TESTS += kernel/net/poll_test
 kernel/net/poll_test_SOURCES := kernel/net/poll.c kernel/sched/device_poll.c \

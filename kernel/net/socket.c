@@ -58,8 +58,7 @@ void socket_release(struct socket *socket)
 /* ---- making them ---------------------------------------------------------------- */
 
 /* Kinds that a build leaves out. */
-__attribute__((weak)) const struct socket_family socket_family_unix, socket_family_netlink,
-	socket_family_packet;
+__attribute__((weak)) const struct socket_family socket_family_netlink, socket_family_packet;
 
 static const struct socket_family *const families[] = {
 	&socket_family_unix,
@@ -211,11 +210,6 @@ static int wait_for_change(struct patience *patience, struct socket *socket)
 	return 0;
 }
 
-static bool may_wait(const struct file *file, uint32_t flags)
-{
-	return (flags & LINUX_MSG_DONTWAIT) == 0 && !file_is_nonblocking(file);
-}
-
 /* ---- connecting ------------------------------------------------------------------- */
 
 static int await_connection(struct file *file, struct socket *socket, struct patience *patience)
@@ -242,7 +236,7 @@ int socket_connect(struct file *file, const struct socket_name *name)
 
 	if (socket->ops->connect == NULL)
 		return -LINUX_EOPNOTSUPP;
-	patience_begin(&patience, POLL_OUT, may_wait(file, 0), socket->send_timeout_ns);
+	patience_begin(&patience, POLL_OUT, !file_is_nonblocking(file), socket->send_timeout_ns);
 	do {
 		error = socket->ops->connect(socket, name);
 	} while (error == -LINUX_EAGAIN && (error = wait_for_change(&patience, socket)) == 0);
@@ -260,7 +254,7 @@ int socket_accept(struct file *file, uint32_t flags, struct file **connection)
 
 	if (socket->ops->accept == NULL)
 		return -LINUX_EOPNOTSUPP;
-	patience_begin(&patience, POLL_IN, may_wait(file, 0), socket->receive_timeout_ns);
+	patience_begin(&patience, POLL_IN, !file_is_nonblocking(file), socket->receive_timeout_ns);
 	do {
 		error = socket->ops->accept(socket, &accepted);
 	} while (error == -LINUX_EAGAIN && (error = wait_for_change(&patience, socket)) == 0);
@@ -319,8 +313,10 @@ long socket_send(struct file *file, struct socket_message *message)
 
 	if (socket->ops->send == NULL)
 		return -LINUX_EOPNOTSUPP;
-	patience_begin(
-		&patience, POLL_OUT, may_wait(file, message->flags), socket->send_timeout_ns);
+	if (file_is_nonblocking(file))
+		message->flags |= LINUX_MSG_DONTWAIT;
+	patience_begin(&patience, POLL_OUT, (message->flags & LINUX_MSG_DONTWAIT) == 0,
+		socket->send_timeout_ns);
 	sent = send_all(socket, message, &patience);
 	patience_end(&patience);
 	if (sent == -LINUX_EPIPE && is_stream(socket) && (message->flags & LINUX_MSG_NOSIGNAL) == 0)
@@ -383,8 +379,10 @@ long socket_receive(struct file *file, struct socket_message *message)
 
 	if (socket->ops->receive == NULL)
 		return -LINUX_EOPNOTSUPP;
-	patience_begin(&patience, POLL_IN | POLL_RDHUP | POLL_PRI, may_wait(file, message->flags),
-		socket->receive_timeout_ns);
+	if (file_is_nonblocking(file))
+		message->flags |= LINUX_MSG_DONTWAIT;
+	patience_begin(&patience, POLL_IN | POLL_RDHUP | POLL_PRI,
+		(message->flags & LINUX_MSG_DONTWAIT) == 0, socket->receive_timeout_ns);
 	received = receive_enough(socket, message, &patience);
 	patience_end(&patience);
 	return received;

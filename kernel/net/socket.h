@@ -27,7 +27,7 @@ struct socket_name {
 	uint8_t data[SOCKET_NAME_BYTES];
 };
 
-/* One message of sendmsg(2) or recvmsg(2). */
+/* One message of sendmsg(2) or recvmsg(2). MSG_DONTWAIT is set for files that do not block. */
 struct socket_message {
 	struct uio *uio;
 	uint32_t flags;            /* MSG_ of the call */

@@ -7,11 +7,10 @@
 #include "kernel/syscall/prototypes.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/syscall/user_path.h"
+#include "kernel/syscall/user_vector.h"
 #include "lib/string.h"
 
-#define MOST_BYTES 0x7ffff000ull /* MAX_RW_COUNT */
-#define MOST_PARTS 1024
-#define FEW_PARTS  8
+#define MOST_BYTES USER_VECTOR_MOST_BYTES
 
 enum direction {
 	READING,
@@ -123,58 +122,11 @@ long sys_pwrite64(uint64_t fd, uint64_t address, uint64_t bytes, uint64_t offset
 
 /* ---- vectors ---------------------------------------------------------------- */
 
-struct vector {
-	struct uio_part *parts;
-	struct uio_part few[FEW_PARTS];
-};
-
-static void vector_release(struct vector *vector)
-{
-	if (vector->parts != vector->few)
-		heap_free(vector->parts);
-}
-
-/* Checks lengths and addresses; shortens what goes beyond the most that Linux moves. */
-static int check_parts(struct uio_part *parts, size_t count)
-{
-	uint64_t total = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		if ((int64_t)parts[i].bytes < 0)
-			return -LINUX_EINVAL;
-		if (!user_range_ok(parts[i].address, parts[i].bytes))
-			return -LINUX_EFAULT;
-		parts[i].bytes = MIN(parts[i].bytes, MOST_BYTES - total);
-		total += parts[i].bytes;
-	}
-	return 0;
-}
-
-/* struct iovec and struct uio_part are the same words. */
-static int vector_get(struct vector *vector, uint64_t address, uint64_t count)
-{
-	int error;
-
-	vector->parts = vector->few;
-	if (count > MOST_PARTS)
-		return -LINUX_EINVAL;
-	if (count > FEW_PARTS)
-		vector->parts = heap_alloc(count * sizeof(struct uio_part));
-	if (!vector->parts)
-		return -LINUX_ENOMEM;
-	error = user_copy_in(vector->parts, address, count * sizeof(struct uio_part)) == 0
-			? check_parts(vector->parts, count)
-			: -LINUX_EFAULT;
-	if (error)
-		vector_release(vector);
-	return error;
-}
-
 static long move_vector(uint64_t fd, enum direction direction, uint64_t address, uint64_t count,
 	bool has_offset, int64_t offset)
 {
 	struct file *file = fd_get((int)fd);
-	struct vector vector;
+	struct user_vector vector;
 	struct uio uio;
 	long result;
 
@@ -182,13 +134,13 @@ static long move_vector(uint64_t fd, enum direction direction, uint64_t address,
 		return -LINUX_EBADF;
 	result = check_file(file, direction, has_offset);
 	if (result == 0)
-		result = vector_get(&vector, address, count);
+		result = user_vector_get(&vector, address, count);
 	if (result == 0) {
 		uio_init_parts(&uio, vector.parts, count);
 		if (uio.bytes_left > 0)
 			result = has_offset ? move_at(file, direction, &uio, offset)
 					    : move_at_position(file, direction, &uio);
-		vector_release(&vector);
+		user_vector_put(&vector);
 	}
 	file_release(file);
 	return result;
