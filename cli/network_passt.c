@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,8 +21,9 @@
 #include "cli/network.h"
 #include "cli/report.h"
 
-#define PASST_FD 3
-#define BUFFER   (2 << 20) /* of the socket: what passt itself asks for */
+#define PASST_FD  3
+#define PASST_MAC "02:00:00:00:00:02" /* of the gateway, as the VM sees it */
+#define BUFFER    (2 << 20)           /* of the socket: what passt itself asks for */
 
 /* ---- ports ------------------------------------------------------------------------ */
 
@@ -122,6 +124,33 @@ static void add_addresses(struct text_list *list, const struct net_config *confi
 			address_text(config->servers[i].bytes, config->servers[i].is_v6));
 }
 
+/* Whether a line has `start` at its start or after its first tab, and is not of loopback. */
+static bool has_line(const char *path, const char *start)
+{
+	FILE *stream = fopen(path, "re");
+	char *line = NULL;
+	size_t capacity = 0;
+	bool found = false;
+
+	while (stream != NULL && !found && getline(&line, &capacity, stream) > 0) {
+		const char *tab = strchr(line, '\t');
+		const char *at = tab != NULL ? tab + 1 : line;
+
+		found = strncmp(at, start, strlen(start)) == 0 && strstr(line, " lo\n") == NULL;
+	}
+	free(line);
+	if (stream != NULL)
+		fclose(stream);
+	return found;
+}
+
+/* passt takes the host's default route as its example, and gives up without one. */
+static bool has_default_route(void)
+{
+	return has_line("/proc/net/route", "00000000\t") ||
+	       has_line("/proc/net/ipv6_route", "00000000000000000000000000000000 00 ");
+}
+
 static void add_forward(struct text_list *list, const struct network_forward *forward)
 {
 	const char *address = forward->address;
@@ -165,6 +194,9 @@ int network_passt_open(const struct network_interface *interface,
 	text_list_add(&arguments, alloc_text(verbose ? "-e" : "-q"));
 	add_pair(&arguments, "-F", alloc_text("%d", PASST_FD));
 	text_list_add(&arguments, alloc_text("--no-map-gw"));
+	add_pair(&arguments, "-M", alloc_text(PASST_MAC));
+	if (!has_default_route())
+		add_pair(&arguments, "-i", alloc_text("lo"));
 	add_addresses(&arguments, &interface->config);
 	for (size_t i = 0; i < count; i++)
 		add_forward(&arguments, &forwards[i]);

@@ -1,0 +1,3 @@
+module burrow.example/web
+
+go 1.19
