@@ -4,6 +4,7 @@
  * One function a subject; each adds findings to the list, which is then printed as
  * text or JSON.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdio.h>
@@ -213,6 +214,27 @@ static void check_memory(struct diagnosis *diagnosis)
 			alloc_text("%ld MiB available", available_kib / 1024), NULL);
 }
 
+static void check_network(struct diagnosis *diagnosis)
+{
+	char *passt = child_find("passt");
+	int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	if (passt != NULL)
+		add(diagnosis, GOOD, "network, passt", passt, NULL);
+	else
+		add(diagnosis, WARNING, "network, passt", alloc_text("no passt in PATH"),
+			"needed for -p and --net passt; Debian: sudo apt install passt");
+	if (tun >= 0)
+		add(diagnosis, GOOD, "network, taps", alloc_text("/dev/net/tun is usable"), NULL);
+	else
+		add(diagnosis, WARNING, "network, taps",
+			alloc_text("/dev/net/tun: %s", strerror(errno)),
+			"needed for --net tap:DEVICE; sudo modprobe tun && sudo chmod 666 "
+			"/dev/net/tun");
+	if (tun >= 0)
+		close(tun);
+}
+
 static bool can_run(const struct diagnosis *diagnosis)
 {
 	return diagnosis->has_kernel &&
@@ -283,6 +305,7 @@ int doctor_main(int argc, char **argv)
 	diagnosis->has_kernel = check_installed(diagnosis, "kernel.elf", "kernel");
 	check_huge_pages(diagnosis);
 	check_memory(diagnosis);
+	check_network(diagnosis);
 	if (json_text_given != NULL)
 		print_json(diagnosis, flags_json_descriptor(json_text_given, 1));
 	else

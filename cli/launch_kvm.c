@@ -33,6 +33,27 @@ static void add_pair(struct text_list *list, const char *flag, char *value)
 	text_list_add(list, value);
 }
 
+static void add_network(struct text_list *list, const struct network *network)
+{
+	for (uint32_t i = 0; i < network->interface_count; i++) {
+		const struct network_interface *interface = &network->interfaces[i];
+		const uint8_t *mac = interface->boot.mac;
+		bool is_tap = interface->backend == NETWORK_TAP;
+
+		add_pair(list, "--net",
+			alloc_text("%s,%s,%d,%02x:%02x:%02x:%02x:%02x:%02x,%u,%d",
+				interface->boot.name, is_tap ? "tap" : "stream", interface->fd,
+				mac[0], mac[1], mac[2], mac[3], mac[4], mac[5],
+				is_tap ? 0 : NETWORK_PASST_MTU,
+				interface->pcap_fd >= 0 ? interface->pcap_fd : 0));
+		add_pair(list, "--net-settings", alloc_text("%s", interface->boot.settings));
+	}
+	if (network->sniff)
+		text_list_add(list, alloc_text("--sniff"));
+	if (network->hostname != NULL)
+		add_pair(list, "--hostname", alloc_text("%s", network->hostname));
+}
+
 static void monitor_arguments(const struct launch *launch, struct text_list *list)
 {
 	const struct options *options = launch->options;
@@ -47,6 +68,7 @@ static void monitor_arguments(const struct launch *launch, struct text_list *lis
 		text_list_add(list, alloc_text("--verbose"));
 	if (options->trace_syscalls)
 		text_list_add(list, alloc_text("--trace-syscalls"));
+	add_network(list, &options->network);
 	text_list_add(list, alloc_text("--host-env"));
 	add_pair(list, "--cwd", alloc_text("%s", launch->working_directory));
 	if (launch->program->is_built)

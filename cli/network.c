@@ -9,7 +9,6 @@
 #include "cli/network.h"
 #include "cli/report.h"
 
-#define MTU_PASST "65520"
 /* What passt gives the guest unless --ip says otherwise; known beforehand, so that the VM
  * need not ask. */
 #define PASST_SETTINGS "ip=10.0.2.15/24,gw=10.0.2.2,dns=10.0.2.3"
@@ -293,8 +292,6 @@ static void understand_passt_defaults(struct network *network)
 		if (interface->config.address_count == 0 &&
 			!strstr(interface->boot.settings, "none"))
 			add_settings(interface, "--ip", PASST_SETTINGS, PASST_SETTINGS);
-		if (interface->config.mtu == 0)
-			add_settings(interface, "--ip", PASST_SETTINGS, "mtu=" MTU_PASST);
 		check_settings(interface, "--ip", interface->boot.settings);
 	}
 }

@@ -11,6 +11,8 @@
 #include "cli/alloc.h"
 #include "lib/net_config.h"
 
+#define NETWORK_PASST_MTU 65520 /* the most that passt takes */
+
 enum network_backend {
 	NETWORK_TAP,   /* a character device with virtio_net_header before each frame */
 	NETWORK_PASST, /* a stream socket; each frame after its length, 32 bits big-endian */

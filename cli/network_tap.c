@@ -13,11 +13,6 @@
 #include "cli/network.h"
 #include "cli/report.h"
 
-#ifndef TUN_F_USO4 /* Linux 6.2 */
-#define TUN_F_USO4 0x20
-#define TUN_F_USO6 0x40
-#endif
-
 static _Noreturn void fail_missing(const char *name)
 {
 	report_fail(STATUS_TOOL_FAILED,
@@ -79,27 +74,21 @@ static void attach(int fd, const char *name)
 	report_fail(STATUS_TOOL_FAILED, "--net tap:%s: %s", name, strerror(error));
 }
 
-/* What the host's side may leave to the VM; old kernels know less. */
-static void set_offloads(int fd, const char *name)
+/* Offloads are set by whoever serves the device. */
+static void set_header(int fd, const char *name)
 {
-	unsigned wanted = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
 	int bytes = sizeof(struct virtio_net_header);
 
 	if (ioctl(fd, TUNSETVNETHDRSZ, &bytes) != 0)
 		report_fail(STATUS_TOOL_FAILED, "--net tap:%s: this kernel's taps are too old: %s",
 			name, strerror(errno));
-	if (ioctl(fd, TUNSETOFFLOAD, wanted | TUN_F_USO4 | TUN_F_USO6) != 0 &&
-		ioctl(fd, TUNSETOFFLOAD, wanted) != 0)
-		report_fail(STATUS_TOOL_FAILED, "--net tap:%s: no checksum offload: %s", name,
-			strerror(errno));
 }
 
-static void warn_if_down(int fd, const char *name)
+static void warn_if_down(const char *name)
 {
 	struct ifreq request = {0};
 	int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	(void)fd;
 	if (socket_fd < 0)
 		return;
 	strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
@@ -115,7 +104,7 @@ int network_tap_open(const char *name)
 	check_exists(name);
 	fd = open_control(name);
 	attach(fd, name);
-	set_offloads(fd, name);
-	warn_if_down(fd, name);
+	set_header(fd, name);
+	warn_if_down(name);
 	return fd;
 }

@@ -14,6 +14,15 @@
 	"  --files FILE.cpio  archive (cpio newc) to unpack over the VM's root\n"                  \
 	"  --add HOST[:GUEST] copy a file or directory into the VM; may be repeated\n"             \
 	"  --files-limit SIZE most that --add and exec may copy (default 256M)\n"                  \
+	"  --net NAME=tap:DEV a network interface of the VM on this tap device (NAME: eth0)\n"     \
+	"  --net NAME=passt   one that reaches what this machine reaches, without root\n"          \
+	"  -p [IP:]HOST:GUEST[/udp]  forward a port to the VM, by passt; may be repeated\n"        \
+	"  --ip [NAME=]IP/BITS,gw=IP,dns=IP  addresses and routes; default on taps: DHCP\n"        \
+	"  --ip6 [NAME=]IP/BITS  the same for IPv6; default: router advertisements\n"              \
+	"  --mac [NAME=]MAC   of an interface (default: always the same, by names)\n"              \
+	"  --hostname NAME    of the VM\n"                                                         \
+	"  --pcap [NAME=]FILE write what passes an interface, for tcpdump or Wireshark\n"          \
+	"  --sniff            one line for each packet, on stderr\n"                               \
 	"  --verbose, -v      kernel log and a summary, on stderr\n"                               \
 	"  --trace-syscalls   one line for each system call, on stderr\n"                          \
 	"  --json[=FD]        result or error as one JSON object on stderr, or on FD\n"            \

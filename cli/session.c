@@ -91,6 +91,9 @@ int session_run(struct options *options, const struct program *program,
 	int64_t start_ns = now_ns();
 
 	choose_platform(options);
+	if (options->network.sniff && options->platform != PLATFORM_KVM)
+		report_fail(STATUS_TOOL_FAILED,
+			"--sniff: only with --platform kvm; elsewhere use --pcap FILE");
 	network_open(&options->network, options->verbose);
 	environment_make(options, environ, working_directory, &environment);
 	if (options->platform == PLATFORM_KVM && options->json_fd < 0)

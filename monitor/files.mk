@@ -1,7 +1,8 @@
 MONITOR_SOURCES += monitor/main.c monitor/options.c monitor/message.c monitor/timeline.c \
 	monitor/kernel_file.c monitor/layout.c monitor/guest_memory.c monitor/image.c \
 	monitor/vm.c monitor/cpuid.c monitor/vcpu.c monitor/ring.c monitor/stream.c \
-	monitor/control.c monitor/signals.c monitor/teardown.c monitor/io.c monitor/report.c
+	monitor/control.c monitor/signals.c monitor/teardown.c monitor/io.c monitor/net.c \
+	monitor/net_stream.c monitor/net_capture.c monitor/net_decode.c monitor/report.c
 
 UNIT_TESTS += monitor/ring_test monitor/control_test
 monitor/ring_test_SOURCES := monitor/ring.c monitor/guest_memory.c
@@ -11,3 +12,9 @@ monitor/control_test_SOURCES := monitor/control.c monitor/ring.c monitor/guest_m
 FUZZERS += monitor/ring_fuzz monitor/control_fuzz
 monitor/ring_fuzz_SOURCES := monitor/ring.c monitor/guest_memory.c
 monitor/control_fuzz_SOURCES := $(monitor/control_test_SOURCES)
+
+UNIT_TESTS += monitor/net_test
+monitor/net_test_SOURCES := monitor/net.c monitor/net_stream.c monitor/net_capture.c \
+	monitor/net_decode.c monitor/ring.c monitor/guest_memory.c monitor/message.c lib/format.c
+FUZZERS += monitor/net_fuzz
+monitor/net_fuzz_SOURCES := $(monitor/net_test_SOURCES)

@@ -9,20 +9,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "abi/virtio.h"
 #include "lib/boot_tables.h"
 #include "lib/elf.h"
 #include "lib/syscall_sites.h"
 #include "monitor/image.h"
+#include "monitor/io.h"
 #include "monitor/message.h"
 #include "monitor/stream.h"
 #include "monitor/timeline.h"
 
-#define PAGE_BYTES         4096ull
-#define LAPIC_HZ           1000000000ull /* KVM's timer counts nanoseconds */
-#define VIRTIO_ID_CONSOLE  3
-#define VIRTIO_F_EVENT_IDX (1ull << 29)
-#define VIRTIO_F_VERSION_1 (1ull << 32)
-#define MACHINE_MIN_FREE   (8ull << 20)
+#define PAGE_BYTES       4096ull
+#define LAPIC_HZ         1000000000ull /* KVM's timer counts nanoseconds */
+#define MACHINE_MIN_FREE (8ull << 20)
 
 /* ---- strings --------------------------------------------------------------- */
 
@@ -206,6 +205,46 @@ static void add_region(struct boot_info *info, uint64_t base, uint64_t end, uint
 			base, end - base, type, .is_zero = type == BOOT_REGION_RAM};
 }
 
+static struct boot_device *add_device(
+	const struct layout *layout, struct boot_info *info, uint32_t virtio_id, uint64_t features)
+{
+	unsigned number = info->device_count++;
+	struct boot_device *device = &info->devices[number];
+
+	device->transport = BOOT_TRANSPORT_STATIC;
+	device->virtio_id = virtio_id;
+	device->interrupt = STREAM_FIRST_VECTOR + number;
+	device->features = VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | features;
+	device->queue_count = QUEUE_COUNT;
+	for (unsigned queue = 0; queue < QUEUE_COUNT; queue++)
+		device->queues[queue] = layout_queue(layout, number, queue);
+	return device;
+}
+
+static void add_interfaces(const struct machine *machine, struct boot_info *info)
+{
+	const struct layout *layout = &machine->layout;
+	const struct options *options = &machine->options;
+	struct boot_interface *interfaces = (void *)layout_host(layout, layout->interfaces);
+	struct virtio_net_config *configs = (void *)layout_host(layout, layout->net_configs);
+
+	info->interfaces = layout->interfaces;
+	info->interface_count = options->interface_count;
+	for (unsigned i = 0; i < options->interface_count; i++) {
+		const struct options_interface *interface = &options->interfaces[i];
+
+		memcpy(interfaces[i].name, interface->name, sizeof(interfaces[i].name));
+		memcpy(interfaces[i].mac, interface->mac, sizeof(interfaces[i].mac));
+		strncpy(interfaces[i].settings, interface->settings,
+			sizeof(interfaces[i].settings) - 1);
+		configs[i].status = VIRTIO_NET_STATUS_LINK_UP;
+		configs[i].mtu = (uint16_t)interface->mtu;
+		memcpy(configs[i].mac, interface->mac, sizeof(configs[i].mac));
+		add_device(layout, info, VIRTIO_ID_NET, io_net_features(i))->base =
+			layout->net_configs + i * sizeof(configs[0]);
+	}
+}
+
 static void add_devices(const struct layout *layout, struct boot_info *info)
 {
 	static const uint32_t roles[DEVICE_COUNT] = {
@@ -214,19 +253,8 @@ static void add_devices(const struct layout *layout, struct boot_info *info)
 		[DEVICE_CONTROL] = BOOT_ROLE_CONTROL,
 	};
 
-	for (unsigned i = 0; i < DEVICE_COUNT; i++) {
-		struct boot_device *device = &info->devices[i];
-
-		device->transport = BOOT_TRANSPORT_STATIC;
-		device->virtio_id = VIRTIO_ID_CONSOLE;
-		device->role = roles[i];
-		device->interrupt = STREAM_FIRST_VECTOR + i;
-		device->features = VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX;
-		device->queue_count = QUEUE_COUNT;
-		for (unsigned queue = 0; queue < QUEUE_COUNT; queue++)
-			device->queues[queue] = layout_queue(layout, i, queue);
-	}
-	info->device_count = DEVICE_COUNT;
+	for (unsigned i = 0; i < DEVICE_COUNT; i++)
+		add_device(layout, info, VIRTIO_ID_CONSOLE, 0)->role = roles[i];
 }
 
 static void describe_streams(struct boot_info *info)
@@ -281,6 +309,10 @@ void image_build(struct machine *machine)
 	describe_memory(machine, info);
 	describe_streams(info);
 	add_devices(layout, info);
+	if (options->interface_count)
+		add_interfaces(machine, info);
+	if (options->hostname)
+		strncpy(info->hostname, options->hostname, sizeof(info->hostname) - 1);
 	build_tables(machine, info);
 	prepare_program(machine, info);
 	if (getrandom(info->seed, sizeof(info->seed), 0) != sizeof(info->seed))

@@ -8,6 +8,9 @@
  * much then never pays for a doorbell. While awake it leaves avail_event behind, which
  * suppresses doorbells; before sleeping it moves avail_event and looks once more.
  *
+ * While frames pass a network interface it stays awake longer and looks at the tap again
+ * and again: a wake-up costs more than the whole way of a frame.
+ *
  * `lock` guards the rings and streams. The vcpu that ends the VM takes it for good
  * and writes out what is left itself, so nothing waits for a thread to wake up.
  */
@@ -16,6 +19,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -23,6 +27,7 @@
 #include "monitor/control.h"
 #include "monitor/io.h"
 #include "monitor/message.h"
+#include "monitor/net.h"
 #include "monitor/report.h"
 #include "monitor/signals.h"
 #include "monitor/teardown.h"
@@ -31,6 +36,8 @@
 
 #define WATCH_US     20
 #define LOOK_US      200
+#define NET_AWAKE_US 50 /* after the last frame */
+#define NET_LOOK_US  3
 #define MSI_ADDRESS  0xfee00000u /* physical destination 0: vcpu 0 */
 #define OUTPUT_COUNT 2
 
@@ -39,6 +46,8 @@ static struct {
 	struct stream_input input;
 	struct stream_output outputs[OUTPUT_COUNT]; /* by enum layout_device */
 	struct control control;
+	struct net_device *nets;
+	unsigned net_count;
 	int signal_fd;
 } io = {.lock = PTHREAD_MUTEX_INITIALIZER, .signal_fd = -1};
 
@@ -58,6 +67,53 @@ static void make_ring(struct machine *machine, struct ring *ring, unsigned devic
 		message_fail(STATUS_MONITOR_FAILED, "memory: no room for the rings");
 }
 
+static void interrupt(struct machine *machine, unsigned device)
+{
+	struct kvm_msi message = {.address_lo = MSI_ADDRESS, .data = STREAM_FIRST_VECTOR + device};
+
+	(void)ioctl(machine->vm_fd, KVM_SIGNAL_MSI, &message);
+}
+
+static void interrupt_net(struct net_device *net)
+{
+	interrupt(net->context, DEVICE_COUNT + (unsigned)(net - io.nets));
+}
+
+static void open_net(
+	struct machine *machine, struct net_device *net, const struct options_interface *interface)
+{
+	net->name = interface->name;
+	net->interrupt = interrupt_net;
+	net->context = machine;
+	net->capture =
+		(struct net_capture){interface->name, interface->pcap_fd, machine->options.sniff};
+	if (net->capture.pcap_fd && !net_capture_start(&net->capture))
+		message_fail(STATUS_MONITOR_FAILED, "--pcap: %s", strerror(errno));
+	if (!interface->is_stream)
+		net_open_tap(net, interface->fd);
+	else if (!net_open_stream(net, interface->fd))
+		message_fail(STATUS_MONITOR_FAILED, "memory: no room for the network");
+}
+
+void io_open_nets(struct machine *machine)
+{
+	const struct options *options = &machine->options;
+
+	if (options->interface_count == 0)
+		return;
+	io.nets = calloc(options->interface_count, sizeof(io.nets[0]));
+	if (!io.nets)
+		message_fail(STATUS_MONITOR_FAILED, "memory: no room for the network");
+	for (unsigned i = 0; i < options->interface_count; i++)
+		open_net(machine, &io.nets[i], &options->interfaces[i]);
+	io.net_count = options->interface_count;
+}
+
+uint64_t io_net_features(unsigned number)
+{
+	return net_features(&io.nets[number]);
+}
+
 void io_init(struct machine *machine)
 {
 	stream_input_init(&io.input, STDIN_FILENO);
@@ -68,6 +124,10 @@ void io_init(struct machine *machine)
 	make_ring(machine, &io.outputs[DEVICE_STDERR].ring, DEVICE_STDERR, QUEUE_FROM_GUEST);
 	make_ring(machine, &io.control.to_guest, DEVICE_CONTROL, QUEUE_TO_GUEST);
 	make_ring(machine, &io.control.from_guest, DEVICE_CONTROL, QUEUE_FROM_GUEST);
+	for (unsigned i = 0; i < io.net_count; i++) {
+		make_ring(machine, &io.nets[i].to_guest, DEVICE_COUNT + i, QUEUE_TO_GUEST);
+		make_ring(machine, &io.nets[i].from_guest, DEVICE_COUNT + i, QUEUE_FROM_GUEST);
+	}
 	io.control.on_panic = on_panic;
 	io.control.context = machine;
 	io.control.pending.terminal_settings = io.input.is_terminal;
@@ -96,13 +156,6 @@ void io_doorbell(struct machine *machine)
 }
 
 /* ---- serving the rings, with the lock held ------------------------------------- */
-
-static void interrupt(struct machine *machine, unsigned device)
-{
-	struct kvm_msi message = {.address_lo = MSI_ADDRESS, .data = STREAM_FIRST_VECTOR + device};
-
-	(void)ioctl(machine->vm_fd, KVM_SIGNAL_MSI, &message);
-}
 
 static void publish(struct machine *machine, struct ring *ring, unsigned device)
 {
@@ -162,6 +215,18 @@ static bool serve_inputs(struct machine *machine)
 	return worked;
 }
 
+static bool serve_nets(void)
+{
+	bool worked = false;
+
+	for (unsigned i = 0; i < io.net_count; i++) {
+		worked |= net_transmit(&io.nets[i]);
+		worked |= net_receive(&io.nets[i]);
+		check(io.nets[i].name, net_broken(&io.nets[i]));
+	}
+	return worked;
+}
+
 static bool serve(struct machine *machine)
 {
 	bool worked = serve_outputs(machine);
@@ -182,6 +247,8 @@ static bool prepare_sleep(void)
 		is_idle &= !(stream_input_wants(&io.input) && io.input.mode == STREAM_DIRECT);
 	if (ring_ask_doorbell(&io.control.to_guest))
 		is_idle &= !control_has_message(&io.control);
+	for (unsigned i = 0; i < io.net_count; i++)
+		is_idle &= !net_prepare_sleep(&io.nets[i]);
 	return is_idle;
 }
 
@@ -202,12 +269,23 @@ static void handle_signals(void)
 struct wanted {
 	bool input;
 	bool blocked[OUTPUT_COUNT];
+	short net_events[BOOT_MAX_INTERFACES];
 };
+
+static struct wanted find_wanted(void)
+{
+	struct wanted wanted = {stream_input_wants(&io.input),
+		{io.outputs[0].is_blocked, io.outputs[1].is_blocked}, {0}};
+
+	for (unsigned i = 0; i < io.net_count; i++)
+		wanted.net_events[i] = net_events(&io.nets[i]);
+	return wanted;
+}
 
 /* Sleeps until there is something to do, or just looks. Called without the lock. */
 static void wait_for_events(struct machine *machine, const struct wanted *wanted, bool may_sleep)
 {
-	struct pollfd fds[WAIT_COUNT] = {
+	struct pollfd fds[WAIT_COUNT + BOOT_MAX_INTERFACES] = {
 		[WAIT_DOORBELL] = {.fd = machine->doorbell_fd, .events = POLLIN},
 		[WAIT_SIGNAL] = {.fd = io.signal_fd, .events = POLLIN},
 		[WAIT_STDIN] = {.fd = wanted->input ? STDIN_FILENO : -1, .events = POLLIN},
@@ -216,7 +294,11 @@ static void wait_for_events(struct machine *machine, const struct wanted *wanted
 	};
 	uint64_t rings;
 
-	if (poll(fds, WAIT_COUNT, may_sleep ? -1 : 0) <= 0)
+	for (unsigned i = 0; i < io.net_count; i++)
+		fds[WAIT_COUNT + i] =
+			(struct pollfd){.fd = wanted->net_events[i] ? io.nets[i].fd : -1,
+				.events = wanted->net_events[i]};
+	if (poll(fds, WAIT_COUNT + io.net_count, may_sleep ? -1 : 0) <= 0)
 		return;
 	if (fds[WAIT_DOORBELL].revents && read(machine->doorbell_fd, &rings, sizeof(rings)) < 0)
 		return;
@@ -226,6 +308,8 @@ static void wait_for_events(struct machine *machine, const struct wanted *wanted
 	io.input.is_readable |= fds[WAIT_STDIN].revents != 0;
 	io.outputs[0].is_blocked &= !fds[WAIT_STDOUT].revents;
 	io.outputs[1].is_blocked &= !fds[WAIT_STDERR].revents;
+	for (unsigned i = 0; i < io.net_count; i++)
+		net_note_events(&io.nets[i], fds[WAIT_COUNT + i].revents);
 	pthread_mutex_unlock(&io.lock);
 }
 
@@ -233,6 +317,10 @@ static bool has_output(void)
 {
 	for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
 		if (!io.outputs[i].is_blocked && ring_waiting(&io.outputs[i].ring))
+			return true;
+	}
+	for (unsigned i = 0; i < io.net_count; i++) {
+		if (!io.nets[i].is_blocked && ring_waiting(&io.nets[i].from_guest))
 			return true;
 	}
 	return ring_waiting(&io.control.from_guest) > 0;
@@ -253,19 +341,25 @@ static bool watch(uint64_t ticks)
 
 void io_run(struct machine *machine)
 {
-	uint64_t ticks_per_us = machine->tsc_hz / 1000000, looked = 0;
+	uint64_t ticks_per_us = machine->tsc_hz / 1000000, looked = 0, net_worked_at = 0;
 
 	for (;;) {
-		bool worked, may_sleep;
+		bool worked, net_worked, is_net_awake, may_sleep;
+		uint64_t now = timeline_ticks();
 		struct wanted wanted;
 
 		pthread_mutex_lock(&io.lock);
 		worked = serve(machine);
-		may_sleep = !worked && prepare_sleep();
-		wanted = (struct wanted){stream_input_wants(&io.input),
-			{io.outputs[0].is_blocked, io.outputs[1].is_blocked}};
+		net_worked = serve_nets();
+		if (net_worked)
+			net_worked_at = now;
+		is_net_awake = now - net_worked_at < NET_AWAKE_US * ticks_per_us;
+		may_sleep = !worked && !is_net_awake && prepare_sleep();
+		wanted = find_wanted();
 		pthread_mutex_unlock(&io.lock);
-		if (worked)
+		if (is_net_awake && !net_worked)
+			watch(NET_LOOK_US * ticks_per_us);
+		else if (worked && !is_net_awake)
 			watch(WATCH_US * ticks_per_us);
 		/* Endless output must not keep signals and input waiting. */
 		if (may_sleep || timeline_ticks() - looked > LOOK_US * ticks_per_us) {
@@ -303,6 +397,11 @@ void io_finish(struct machine *machine, int status)
 {
 	pthread_mutex_lock(&io.lock);
 	signals_restore(); /* nobody takes them any more: let them end this */
+	/* The last frames, as far as they can be sent at once. */
+	for (unsigned i = 0; i < io.net_count; i++) {
+		while (net_transmit(&io.nets[i]))
+			;
+	}
 	while (serve_outputs(machine) || is_output_left()) {
 		if (io.outputs[0].is_blocked || io.outputs[1].is_blocked)
 			wait_for_output();

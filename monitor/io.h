@@ -6,6 +6,11 @@
 
 #include "monitor/machine.h"
 
+/* Opens the network interfaces of the options. Before image_build(). */
+void io_open_nets(struct machine *machine);
+/* Feature bits of the n-th of them. */
+uint64_t io_net_features(unsigned number);
+
 /* Makes the doorbell and rings. After image_build(), before the guest runs. */
 void io_init(struct machine *machine);
 

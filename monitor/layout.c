@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "abi/virtio.h"
 #include "lib/boot_tables.h"
 #include "monitor/layout.h"
 #include "monitor/message.h"
@@ -18,9 +19,11 @@ static const uint16_t queue_sizes[DEVICE_COUNT][QUEUE_COUNT] = {
 	[DEVICE_CONTROL] = {16, 16},
 };
 
+#define NET_QUEUE_SIZE RING_MAX_SIZE
+
 uint16_t layout_queue_size(unsigned device, unsigned queue)
 {
-	return queue_sizes[device][queue];
+	return device < DEVICE_COUNT ? queue_sizes[device][queue] : NET_QUEUE_SIZE;
 }
 
 static uint64_t queue_bytes(uint16_t size)
@@ -31,7 +34,7 @@ static uint64_t queue_bytes(uint16_t size)
 
 struct boot_queue layout_queue(const struct layout *layout, unsigned device, unsigned queue)
 {
-	uint16_t size = queue_sizes[device][queue];
+	uint16_t size = layout_queue_size(device, queue);
 	uint64_t base = layout->queues[device][queue];
 	uint64_t available = base + ring_descriptor_bytes(size);
 
@@ -44,15 +47,24 @@ struct boot_queue layout_queue(const struct layout *layout, unsigned device, uns
 	};
 }
 
-static uint64_t plan_queues(struct layout *layout, uint64_t at)
+static uint64_t plan_queues(struct layout *layout, uint64_t at, unsigned devices)
 {
-	for (unsigned device = 0; device < DEVICE_COUNT; device++) {
+	for (unsigned device = 0; device < devices; device++) {
 		for (unsigned queue = 0; queue < QUEUE_COUNT; queue++) {
 			layout->queues[device][queue] = at;
-			at = ALIGN_UP(at + queue_bytes(queue_sizes[device][queue]), PAGE_BYTES);
+			at = ALIGN_UP(
+				at + queue_bytes(layout_queue_size(device, queue)), PAGE_BYTES);
 		}
 	}
 	return at;
+}
+
+static uint64_t plan_interfaces(struct layout *layout, uint64_t at, unsigned count)
+{
+	layout->interfaces = at;
+	at += count * sizeof(struct boot_interface);
+	layout->net_configs = at;
+	return ALIGN_UP(at + count * sizeof(struct virtio_net_config), PAGE_BYTES);
 }
 
 /* Pages of boot tables: everything in the linear map, the kernel, the local APIC. */
@@ -105,7 +117,8 @@ void layout_plan(struct layout *layout, const struct layout_sizes *sizes)
 		layout->modules_end =
 			plan_modules(layout, sizes, LAYOUT_HOLE_END + layout->high_bytes);
 
-	layout->strings = plan_queues(layout, LAYOUT_QUEUES);
+	at = plan_queues(layout, LAYOUT_QUEUES, DEVICE_COUNT + sizes->interfaces);
+	layout->strings = plan_interfaces(layout, at, sizes->interfaces);
 	at = ALIGN_UP(layout->strings + sizes->strings, PAGE_BYTES);
 	layout->tables = at;
 	at += table_pages(layout, layout->modules_end) * PAGE_BYTES;

@@ -5,6 +5,7 @@
  *   0            page 0                    nothing, never used
  *   0x1000       struct boot_info
  *   ...          virtqueues of the static devices
+ *   ...          network interfaces, if any: their settings, device configurations
  *   ...          strings (arguments, environment)
  *   ...          page tables, then free pages for more of them
  *   reserved_end, 2 MiB-aligned            free RAM up to 3 GiB; the rest from 4 GiB
@@ -35,6 +36,8 @@
 #define LAYOUT_MAX_SLOTS    2
 
 enum layout_device { DEVICE_STDIO, DEVICE_STDERR, DEVICE_CONTROL, DEVICE_COUNT };
+/* Network interface n is device DEVICE_COUNT + n. */
+#define LAYOUT_MAX_DEVICES (DEVICE_COUNT + BOOT_MAX_INTERFACES)
 enum layout_queue { QUEUE_TO_GUEST, QUEUE_FROM_GUEST, QUEUE_COUNT };
 
 struct layout_module {
@@ -50,7 +53,9 @@ struct layout_slot {
 
 struct layout {
 	uint64_t low_bytes, high_bytes; /* RAM from 0, RAM from 4 GiB */
-	uint64_t queues[DEVICE_COUNT][QUEUE_COUNT];
+	uint64_t queues[LAYOUT_MAX_DEVICES][QUEUE_COUNT];
+	uint64_t interfaces;  /* struct boot_interface[] */
+	uint64_t net_configs; /* struct virtio_net_config[] */
 	uint64_t strings;
 	uint64_t tables, tables_end;
 	uint64_t reserved_end;
@@ -70,6 +75,7 @@ struct boot_queue layout_queue(const struct layout *layout, unsigned device, uns
 /* Sizes of what is to be placed; `program`, `files` and `sites` are 0 when absent. */
 struct layout_sizes {
 	uint64_t mem, kernel, program, files, sites, strings;
+	unsigned interfaces;
 };
 
 /* Pure: fills all but the host addresses. */

@@ -90,6 +90,7 @@ static void plan_memory(void)
 		.files = machine.files.bytes,
 		.sites = machine.sites.path ? machine.sites.bytes : IMAGE_SITES_BYTES,
 		.strings = image_strings_bytes(&machine),
+		.interfaces = machine.options.interface_count,
 	};
 
 	layout_plan(&machine.layout, &sizes);
@@ -130,6 +131,7 @@ static void back_huge_page(uint64_t number)
 static void *run_io(void *argument)
 {
 	(void)argument;
+	io_open_nets(&machine);
 	image_build(&machine);
 	timeline_mark(MARK_IMAGE);
 	back_huge_page(0);

@@ -2,6 +2,7 @@
  * Parses the command line; strict, because only `burrow run` writes it.
  */
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,8 @@ static const char usage[] =
 	"FILE]\n"
 	"         [--verbose] [--trace-syscalls] [--env K=V]... [--host-env] [--cwd DIR] [--name "
 	"PATH]\n"
-	"         -- PROGRAM [ARGUMENT...]\n"
+	"         [--net NAME,tap|stream,FD,MAC,MTU,PCAP_FD [--net-settings TEXT]]... [--sniff]\n"
+	"         [--hostname NAME] -- PROGRAM [ARGUMENT...]\n"
 	"Runs a static linux/amd64 program in a VM of its own. `burrow run` starts it; see\n"
 	"burrow-run(1).\n";
 
@@ -102,6 +104,32 @@ static const char *parse_environment(struct options *options, char *text)
 	return text;
 }
 
+static const char *parse_interface(struct options *options, const char *text)
+{
+	struct options_interface *interface = &options->interfaces[options->interface_count];
+	uint8_t *mac = interface->mac;
+	char kind[8];
+
+	if (options->interface_count == BOOT_MAX_INTERFACES ||
+		sscanf(text, "%15[^,],%7[a-z],%d,%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx,%u,%d",
+			interface->name, kind, &interface->fd, &mac[0], &mac[1], &mac[2], &mac[3],
+			&mac[4], &mac[5], &interface->mtu, &interface->pcap_fd) != 11)
+		message_fail(STATUS_MONITOR_FAILED,
+			"--net %s: not NAME,tap|stream,FD,MAC,MTU,PCAP_FD, or too many", text);
+	interface->is_stream = strcmp(kind, "stream") == 0;
+	interface->settings = "";
+	options->interface_count++;
+	return text;
+}
+
+static const char *parse_settings(struct options *options, const char *text)
+{
+	if (options->interface_count == 0)
+		message_fail(STATUS_MONITOR_FAILED, "--net-settings: comes after a --net");
+	options->interfaces[options->interface_count - 1].settings = text;
+	return text;
+}
+
 /* Options with a value. Returns false if `name` is none of them. */
 static bool parse_valued(struct options *options, const char *name, char *value)
 {
@@ -119,6 +147,12 @@ static bool parse_valued(struct options *options, const char *name, char *value)
 		options->mem_bytes = value ? parse_mem(value) : 0;
 	else if (strcmp(name, "--cpus") == 0)
 		options->cpus = value ? parse_cpus(value) : 0;
+	else if (strcmp(name, "--hostname") == 0)
+		options->hostname = value;
+	else if (strcmp(name, "--net") == 0)
+		(void)(value ? parse_interface(options, value) : NULL);
+	else if (strcmp(name, "--net-settings") == 0)
+		(void)(value ? parse_settings(options, value) : NULL);
 	else if (strcmp(name, "--env") == 0)
 		(void)(value ? parse_environment(options, value) : NULL);
 	else
@@ -134,6 +168,8 @@ static bool parse_flag(struct options *options, const char *name)
 		options->verbose = true;
 	else if (strcmp(name, "--trace-syscalls") == 0)
 		options->trace_syscalls = true;
+	else if (strcmp(name, "--sniff") == 0)
+		options->sniff = true;
 	else if (strcmp(name, "--host-env") == 0)
 		options->host_environment = true;
 	else

@@ -4,11 +4,23 @@
 #ifndef MONITOR_OPTIONS_H
 #define MONITOR_OPTIONS_H
 
+#include "abi/boot_info.h"
 #include "lib/compiler.h"
 
 #define OPTIONS_MEM_MIN     (16ull << 20)
 #define OPTIONS_MEM_MAX     (512ull << 30)
 #define OPTIONS_MEM_DEFAULT (512ull << 20)
+
+/* A network interface; its descriptors are inherited. */
+struct options_interface {
+	char name[16];
+	uint8_t mac[6];
+	bool is_stream; /* passt; else a tap */
+	int fd;
+	int pcap_fd;          /* 0: none */
+	const char *settings; /* lib/net_config.h */
+	unsigned mtu;         /* 0: the usual 1500 */
+};
 
 struct options {
 	const char *kernel;
@@ -21,6 +33,10 @@ struct options {
 	bool verbose;
 	bool trace_syscalls;
 	bool host_environment;
+	bool sniff;
+	const char *hostname; /* NULL: none given */
+	struct options_interface interfaces[BOOT_MAX_INTERFACES];
+	unsigned interface_count;
 	char **environment; /* the K=V of each --env, in order */
 	unsigned environment_count;
 	char **arguments; /* the program's path as given, then its arguments */

@@ -139,11 +139,16 @@ bool ring_publish(struct ring *ring)
 	return (uint16_t)(now - event - 1) < (uint16_t)(now - old);
 }
 
-bool ring_ask_doorbell(struct ring *ring)
+bool ring_ask_more(struct ring *ring, uint16_t seen)
 {
 	if (ring->broken)
 		return false;
-	WRITE_ONCE(*avail_event(ring), ring->next);
+	WRITE_ONCE(*avail_event(ring), (uint16_t)(ring->next + seen));
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return ring_waiting(ring) > 0;
+	return ring_waiting(ring) > seen;
+}
+
+bool ring_ask_doorbell(struct ring *ring)
+{
+	return ring_ask_more(ring, 0);
 }

@@ -90,4 +90,7 @@ bool ring_publish(struct ring *ring);
  */
 bool ring_ask_doorbell(struct ring *ring);
 
+/* The same for the chain after the first `seen` that wait. */
+bool ring_ask_more(struct ring *ring, uint16_t seen);
+
 #endif
