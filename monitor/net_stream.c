@@ -214,8 +214,8 @@ bool net_stream_transmit(struct net_device *device, unsigned batch)
 
 	while (frames < batch && flush_rest(device) &&
 		(count = net_next_frame(device, &bytes)) > 0) {
-		unsigned used =
-			put_frame(stream->parts, &stream->lengths[0], device->parts, count, bytes);
+		uint32_t length;
+		unsigned used = put_frame(stream->parts, &length, device->parts, count, bytes);
 		size_t whole = LENGTH_BYTES + bytes - NET_HEADER_BYTES, sent;
 
 		sent = send_parts(device, stream->parts, used);
