@@ -1,10 +1,8 @@
 /* Attaches to tap devices: see cli/network.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if.h>
 #include <linux/if_tun.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -24,16 +22,8 @@ static _Noreturn void fail_missing(const char *name)
 /* TUNSETIFF would make a device that does not exist, without an address. */
 static void check_exists(const char *name)
 {
-	char *path = alloc_text("/sys/class/net/%s", name);
-	char *flags = alloc_text("/sys/class/net/%s/tun_flags", name);
-
-	if (strchr(name, '/') != NULL ||
-		(access(path, F_OK) != 0 && access("/sys/class/net/lo", F_OK) == 0))
+	if (if_nametoindex(name) == 0)
 		fail_missing(name);
-	if (access(path, F_OK) == 0 && access(flags, F_OK) != 0)
-		report_fail(STATUS_TOOL_FAILED, "--net tap:%s: not a tap device", name);
-	free(path);
-	free(flags);
 }
 
 static int open_control(const char *name)
@@ -71,6 +61,8 @@ static void attach(int fd, const char *name)
 			name, name, name);
 	if (error == EBUSY)
 		report_fail(STATUS_TOOL_FAILED, "--net tap:%s: another program uses it", name);
+	if (error == EINVAL)
+		report_fail(STATUS_TOOL_FAILED, "--net tap:%s: not a tap device", name);
 	report_fail(STATUS_TOOL_FAILED, "--net tap:%s: %s", name, strerror(error));
 }
 
