@@ -14,6 +14,9 @@ KERNEL_SOURCES += kernel/net/inet_family.c kernel/net/inet_name.c kernel/net/soc
 	kernel/net/socket_file.c kernel/net/socket_option.c kernel/net/unix_datagram.c \
 	kernel/net/unix_message.c kernel/net/unix_name.c kernel/net/unix_socket.c \
 	kernel/net/unix_stream.c
+# On TCP.
+KERNEL_SOURCES += $(if $(wildcard kernel/net/tcp/*.c kernel/net/tcp.c),kernel/net/inet_stream.c \
+	kernel/net/inet_stream_option.c)
 
 UNIT_TESTS += kernel/net/poll_test
 kernel/net/poll_test_SOURCES := kernel/net/poll.c kernel/sched/device_poll.c \

@@ -121,6 +121,8 @@ long socket_receive(struct file *file, struct socket_message *message);
 int socket_set_option(
 	struct socket *socket, int level, int option, const void *value, uint32_t bytes);
 int socket_get_option(struct socket *socket, int level, int option, void *value, uint32_t *bytes);
+/* For families that have to know of a change: sets what the layer keeps of SOL_SOCKET. */
+int socket_set_base_option(struct socket *socket, int option, const void *value, uint32_t bytes);
 
 /* Appends a cmsghdr to what is received; sets MSG_CTRUNC when it does not fit. */
 void socket_add_control(

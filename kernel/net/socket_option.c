@@ -148,7 +148,7 @@ static int set_number(struct socket *socket, int option, int value)
 	}
 }
 
-static int set_socket_option(struct socket *socket, int option, const void *value, uint32_t bytes)
+int socket_set_base_option(struct socket *socket, int option, const void *value, uint32_t bytes)
 {
 	int number;
 
@@ -177,7 +177,7 @@ int socket_set_option(
 	if (socket->ops->set_option != NULL)
 		error = socket->ops->set_option(socket, level, option, value, bytes);
 	if (error == -LINUX_ENOPROTOOPT && level == LINUX_SOL_SOCKET)
-		error = set_socket_option(socket, option, value, bytes);
+		error = socket_set_base_option(socket, option, value, bytes);
 	return error;
 }
 

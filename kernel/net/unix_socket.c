@@ -367,7 +367,7 @@ static int connect_to(struct socket *socket, struct unix_socket *listener)
 
 static int stream_connect(struct socket *socket, const struct socket_name *name)
 {
-	struct unix_socket *listener;
+	struct unix_socket *listener = NULL;
 	int error = unix_name_check(name);
 
 	if (error == 0)
@@ -460,7 +460,7 @@ static int change_peer(struct unix_socket *end, struct unix_socket *peer)
 
 static int datagram_connect(struct socket *socket, const struct socket_name *name)
 {
-	struct unix_socket *peer;
+	struct unix_socket *peer = NULL;
 	uint16_t family;
 	int error;
 

@@ -97,7 +97,7 @@ static long send_chunk(
 	uint32_t most = MIN(CHUNK_BYTES, unix_send_buffer(socket) / 2);
 	struct unix_socket *sender = unix_of(socket);
 	struct uio before = *message->uio;
-	struct unix_message *chunk;
+	struct unix_message *chunk = NULL;
 	long bytes;
 	int error = check_send(socket, message);
 

@@ -76,7 +76,7 @@ static int split_type(uint64_t word, int *type, uint32_t *flags)
 
 long sys_socket(uint64_t family, uint64_t word, uint64_t protocol)
 {
-	struct file *file;
+	struct file *file = NULL;
 	uint32_t flags;
 	int type;
 	int error = split_type(word, &type, &flags);
@@ -133,7 +133,7 @@ static long with_name(uint64_t fd, uint64_t address, uint64_t bytes,
 	int (*call)(struct file *file, const struct socket_name *name))
 {
 	struct socket_name name;
-	struct file *file;
+	struct file *file = NULL;
 	int error = user_socket_get(fd, &file);
 
 	if (error != 0)
