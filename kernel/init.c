@@ -7,6 +7,8 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/mm/page_alloc.h"
 #include "kernel/mm/vm.h"
+#include "kernel/net/device.h"
+#include "kernel/net/net.h"
 #include "kernel/panic.h"
 #include "kernel/platform.h"
 #include "kernel/random.h"
@@ -33,6 +35,10 @@ _Noreturn void kernel_main(void)
 	rng_init();     /* its answer is mixed in when it comes */
 	if (vfs_init() != 0 || console_open_standard() != 0)
 		panic("not enough memory to boot");
+	if (net_init() != 0)
+		panic("not enough memory to boot");
+	net_device_find_all(); /* their configuration begins */
+	net_poll_init();
 	if (info->flags & BOOT_TRACE_SYSCALLS)
 		syscall_trace_enable();
 	exec_start_program(info);
