@@ -169,4 +169,8 @@ _Static_assert(sizeof(struct boot_info) == 280 + 16 * 24 + 8 * 24 + 16 * 760, "s
 #define BOOT_EXIT_PORT  0x600
 #define BOOT_EXIT_PANIC 0x80000000u
 
+/* Port of our monitor: a 32-bit write of N says that the 2 MiB of RAM at N * 2 MiB hold
+ * nothing of worth. When the write is done the host has them back, and they read as zeroes. */
+#define BOOT_GIVE_BACK_PORT 0x604
+
 #endif

@@ -47,8 +47,8 @@ void *platform_phys_to_virt(struct phys phys);
 struct phys platform_virt_to_phys(const void *linear);
 /* Makes device registers addressable; uncached; never undone. NULL: no space. */
 void *platform_map_device(struct phys base, uint64_t bytes);
-/* Tells the host that [base, +bytes) holds nothing of worth; it reads as zeroes
- * when used again. Returns false if this host cannot (content is then kept). */
+/* Tells the host that [base, +bytes), whole huge pages, hold nothing of worth; afterwards
+ * they read as zeroes. Returns false if this host cannot (content is then kept). */
 bool platform_give_back(struct phys base, uint64_t bytes);
 
 /* ---- the program's address space -------------------------------------- */

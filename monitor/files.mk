@@ -1,8 +1,13 @@
 MONITOR_SOURCES += monitor/main.c monitor/options.c monitor/message.c monitor/timeline.c \
-	monitor/kernel_file.c monitor/layout.c monitor/guest_memory.c monitor/image.c \
+	monitor/kernel_file.c monitor/layout.c monitor/give_back.c monitor/guest_memory.c monitor/image.c \
 	monitor/vm.c monitor/cpuid.c monitor/vcpu.c monitor/ring.c monitor/stream.c \
 	monitor/control.c monitor/signals.c monitor/teardown.c monitor/io.c monitor/net.c \
 	monitor/net_stream.c monitor/net_capture.c monitor/net_decode.c monitor/report.c
+
+UNIT_TESTS += monitor/give_back_test
+monitor/give_back_test_SOURCES := monitor/give_back.c monitor/layout.c monitor/ring.c \
+	monitor/guest_memory.c monitor/message.c monitor/timeline.c lib/boot_tables.c \
+	lib/format.c
 
 UNIT_TESTS += monitor/ring_test monitor/control_test
 monitor/ring_test_SOURCES := monitor/ring.c monitor/guest_memory.c

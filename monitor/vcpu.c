@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "monitor/cpuid.h"
+#include "monitor/give_back.h"
 #include "monitor/io.h"
 #include "monitor/message.h"
 #include "monitor/report.h"
@@ -230,6 +231,11 @@ static void handle_port(struct vcpu *vcpu)
 	} else if (run->io.port == BOOT_EXIT_PORT) {
 		memcpy(&value, data, MIN(bytes, sizeof(value)));
 		handle_exit_port(vcpu, value);
+	} else if (run->io.port == BOOT_GIVE_BACK_PORT) {
+		memcpy(&value, data, MIN(bytes, sizeof(value)));
+		if (!give_back_block(&vcpu->machine->layout, value) &&
+			vcpu->machine->options.verbose)
+			message_print("guest bug: gives back block %#x, which is not its", value);
 	} else if (run->io.port == SERIAL_PORT) {
 		message_write((char *)data, bytes);
 	} else if (vcpu->machine->options.verbose) {

@@ -24,6 +24,8 @@
 #define BLOCK_WORDS (BLOCK_PAGES / 64)
 #define SCAN_BLOCKS 32 /* how many partial blocks of a list are searched for a run */
 
+#define RETURN_KEEP_PAGES (4ull * BLOCK_PAGES) /* free pages that are not given back */
+
 #define RESERVE_SHIFT     7 /* the reserve is 1/128 of memory, within these bounds */
 #define RESERVE_MIN_PAGES 32ull
 #define RESERVE_MAX_PAGES 1024ull
@@ -47,6 +49,7 @@ struct block {
 	uint16_t free_count;
 	uint8_t on_list;
 	bool backed;
+	uint32_t free_since; /* the round in which it came on LIST_BACKED */
 };
 
 struct region {
@@ -65,6 +68,8 @@ static struct {
 	uint32_t region_count;
 	struct list lists[LIST_COUNT];
 	uint64_t total_pages, free_pages, peak_used_pages, reserve_pages;
+	uint32_t return_round;
+	bool cannot_return; /* this host takes nothing */
 } page_allocator;
 
 /* ---- bitmaps ------------------------------------------------------------ */
@@ -151,6 +156,7 @@ static void block_relink(struct block *block)
 	if (list != LIST_NONE)
 		list_add_first(&page_allocator.lists[list], &block->link);
 	block->on_list = (uint8_t)list;
+	block->free_since = page_allocator.return_round;
 }
 
 /* Begins the next fresh block of a region. */
@@ -345,10 +351,18 @@ static void clear_dirty(uint64_t block_base, const uint64_t *zero, uint32_t firs
 	}
 }
 
+/* The host gives the whole block at the first write. If the program read it first, some hosts
+ * would show it their page of zeroes, in small pieces, and each would cost a fault. */
+static void touch_fresh(struct phys page)
+{
+	*(volatile uint64_t *)platform_phys_to_virt(page) = 0;
+}
+
 bool page_alloc(uint32_t count, uint32_t flags, struct phys *result)
 {
 	uint64_t zero[BLOCK_WORDS], reserve;
 	struct block *block = NULL;
+	bool is_fresh = false;
 	uint32_t first = 0;
 
 	ASSERT(count >= 1 && count <= BLOCK_PAGES);
@@ -356,12 +370,16 @@ bool page_alloc(uint32_t count, uint32_t flags, struct phys *result)
 	reserve = (flags & PAGE_ALLOC_RESERVE) != 0 ? 0 : page_allocator.reserve_pages;
 	if (page_allocator.free_pages >= count + reserve)
 		block = block_find(count, &first);
-	if (block != NULL)
+	if (block != NULL) {
+		is_fresh = !block->backed;
 		block_take(block, first, count, zero);
+	}
 	spin_unlock(&page_allocator.lock);
 	if (block == NULL)
 		return false;
 	result->raw = block->base + first * PAGE_BYTES;
+	if (is_fresh)
+		touch_fresh(*result);
 	if ((flags & PAGE_ALLOC_ZERO) != 0)
 		clear_dirty(block->base, zero, first, first + count);
 	return true;
@@ -419,16 +437,45 @@ void page_alloc_counts(struct page_counts *counts)
 	spin_unlock(&page_allocator.lock);
 }
 
-/* Takes the backed free block that was freed longest ago off its list. */
-static struct block *block_take_oldest(void)
+void page_alloc_begin_return(void)
 {
-	struct block *block = NULL;
-	struct list *link;
+	spin_lock(&page_allocator.lock);
+	page_allocator.return_round++;
+	spin_unlock(&page_allocator.lock);
+}
+
+/* The backed free block that was freed longest ago; NULL: none may go. */
+static struct block *block_oldest(void)
+{
+	struct list *link = list_last(&page_allocator.lists[LIST_BACKED]);
+
+	/* While a block is on its way, others find that much less: not when there is little. */
+	if (link == NULL || page_allocator.cannot_return ||
+		page_allocator.free_pages < RETURN_KEEP_PAGES + BLOCK_PAGES)
+		return NULL;
+	return LIST_ENTRY(link, struct block, link);
+}
+
+bool page_alloc_has_returnable(void)
+{
+	bool has;
 
 	spin_lock(&page_allocator.lock);
-	link = list_last(&page_allocator.lists[LIST_BACKED]);
-	if (link != NULL) {
-		block = LIST_ENTRY(link, struct block, link);
+	has = block_oldest() != NULL;
+	spin_unlock(&page_allocator.lock);
+	return has;
+}
+
+/* Takes a block that has been free for a round off its list. */
+static struct block *block_take_oldest(void)
+{
+	struct block *block;
+
+	spin_lock(&page_allocator.lock);
+	block = block_oldest();
+	if (block != NULL && page_allocator.return_round - block->free_since < 2)
+		block = NULL;
+	if (block != NULL) {
 		list_remove(&block->link);
 		block->on_list = LIST_NONE;
 		page_allocator.free_pages -= BLOCK_PAGES;
@@ -453,6 +500,7 @@ uint32_t page_alloc_return_free(uint32_t max_blocks)
 			memset(block->zero, 0xff, sizeof(block->zero));
 			block->backed = false;
 		}
+		page_allocator.cannot_return |= !given;
 		page_allocator.free_pages += BLOCK_PAGES;
 		block_relink(block);
 		spin_unlock(&page_allocator.lock);

@@ -38,8 +38,15 @@ struct page_counts {
 
 void page_alloc_counts(struct page_counts *counts);
 
-/* Gives free huge pages that were written back to the host (platform_give_back),
- * at most `max_blocks`; called when idle. Returns how many. */
+/*
+ * Giving free huge pages that were written back to the host (platform_give_back), when idle,
+ * in rounds: only what has been free since the last round began goes, so that memory in
+ * steady use stays; and some always stays, as taking it back costs its user time.
+ */
+void page_alloc_begin_return(void);
+/* Gives at most `max_blocks`; returns how many. */
 uint32_t page_alloc_return_free(uint32_t max_blocks);
+/* Is there anything left for this round or the next? */
+bool page_alloc_has_returnable(void);
 
 #endif

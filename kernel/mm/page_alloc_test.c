@@ -102,19 +102,56 @@ TEST(free_blocks_return_to_the_host_and_read_as_zero)
 	fake_memory_start(0, 16 * MIB, true);
 	CHECK(page_alloc(512, 0, &a));
 	memset(platform_phys_to_virt(a), 9, 2 * MIB);
+	page_alloc_begin_return();
 	CHECK_EQUAL(page_alloc_return_free(10), 0);
+	CHECK(!page_alloc_has_returnable());
 	page_free(a, 512);
-	fake_memory_can_give_back = false;
-	CHECK_EQUAL(page_alloc_return_free(10), 0);
-	fake_memory_can_give_back = true;
+	CHECK(page_alloc_has_returnable());
+	page_alloc_begin_return();
+	CHECK_EQUAL(page_alloc_return_free(10), 0); /* not free for long enough */
+	page_alloc_begin_return();
 	fake_memory_given_back_bytes = 0;
 	CHECK_EQUAL(page_alloc_return_free(10), 1);
+	CHECK(!page_alloc_has_returnable());
 	CHECK_EQUAL(fake_memory_given_back_bytes, 2 * MIB);
 	for (int i = 0; i < 7; i++) {
 		CHECK(page_alloc(512, PAGE_ALLOC_ZERO, &b));
 		CHECK(is_filled(b, 512, 0));
 	}
 	CHECK(!page_alloc(512, PAGE_ALLOC_ZERO, &b));
+}
+
+TEST(a_host_that_takes_nothing_is_not_asked_again)
+{
+	struct phys a;
+
+	fake_memory_start(0, 16 * MIB, true);
+	CHECK(page_alloc(512, 0, &a));
+	page_free(a, 512);
+	CHECK(page_alloc_has_returnable());
+	page_alloc_begin_return();
+	page_alloc_begin_return();
+	fake_memory_can_give_back = false;
+	CHECK_EQUAL(page_alloc_return_free(10), 0);
+	CHECK(!page_alloc_has_returnable());
+	fake_memory_can_give_back = true;
+}
+
+TEST(little_free_memory_stays)
+{
+	struct phys held[8];
+	int count = 0;
+
+	fake_memory_start(0, 16 * MIB, true);
+	while (page_alloc(512, 0, &held[count]))
+		count++;
+	CHECK_EQUAL(count, 7);
+	for (int i = 0; i < 3; i++)
+		page_free(held[i], 512);
+	page_alloc_begin_return();
+	page_alloc_begin_return();
+	CHECK(!page_alloc_has_returnable());
+	CHECK_EQUAL(page_alloc_return_free(10), 0);
 }
 
 TEST(the_extent_of_an_allocation_is_known)
@@ -205,6 +242,7 @@ TEST(random_use_agrees_with_a_model)
 			if (held[i].count == 0)
 				held[i] = held[--live];
 		} else if (choice == 99) {
+			page_alloc_begin_return();
 			page_alloc_return_free(2);
 		}
 		CHECK_EQUAL(free_pages(), total - used);

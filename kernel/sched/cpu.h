@@ -47,7 +47,6 @@ struct cpu {
 	uint64_t kicks_wanted; /* vcpus to kick when no lock is held, one bit each */
 	uint64_t poll_ticks;   /* how long to poll before halting */
 	uint64_t wake_lead;    /* how much too late halts have ended */
-	uint64_t returned_at;  /* when free memory was last given back */
 	uint64_t kicks, halts;
 	struct thread idle;
 

@@ -13,7 +13,14 @@
 #include "kernel/sched/device_poll.h"
 #include "kernel/sched/timer.h"
 
-#define RETURN_BLOCKS 4 /* 2 MiB blocks given back to the host at a time */
+#define RETURN_BLOCKS 64 /* 2 MiB blocks given back to the host in a round, at most */
+
+/* The round after the last one: the vcpu that made that one sets its timer for it, any other
+ * that is idle then may come first. */
+static struct {
+	uint64_t due_ticks;
+	uint32_t cpu;
+} next_return;
 
 /* The first thread of `victim` that may run here and has waited for min_age. */
 static struct thread *find_stealable(struct cpu *cpu, struct list *queue, uint64_t min_age)
@@ -117,9 +124,19 @@ static void learn_wake_lead(struct cpu *cpu, uint64_t target)
 	cpu->wake_lead = (cpu->wake_lead * 3 + MIN(late, sched_ticks.lead_max)) / 4;
 }
 
-static void halt_until_timer(struct cpu *cpu)
+/* When to halt until: also for giving memory back, as long as there is any to give. */
+static uint64_t halt_deadline(struct cpu *cpu)
 {
 	uint64_t deadline = timer_next_ticks(cpu->index);
+
+	if (READ_ONCE(next_return.cpu) == cpu->index && page_alloc_has_returnable())
+		deadline = MIN(deadline, READ_ONCE(next_return.due_ticks));
+	return deadline;
+}
+
+static void halt_until_timer(struct cpu *cpu)
+{
+	uint64_t deadline = halt_deadline(cpu);
 	uint64_t target = deadline == UINT64_MAX ? deadline : deadline - cpu->wake_lead;
 
 	set_halt_timer(cpu, target);
@@ -149,11 +166,17 @@ static void halt(struct cpu *cpu)
 /* Gives memory that the program no longer uses back to the host, a little at a time. */
 static void return_memory(struct cpu *cpu, uint64_t now)
 {
-	if (now - cpu->returned_at < sched_ticks.return_interval)
+	uint64_t due = READ_ONCE(next_return.due_ticks);
+
+	if (now < due || !__atomic_compare_exchange_n(&next_return.due_ticks, &due,
+				 now + sched_ticks.return_interval, false, __ATOMIC_SEQ_CST,
+				 __ATOMIC_RELAXED))
 		return;
-	cpu->returned_at = now;
-	for (int i = 0; i < RETURN_BLOCKS && !READ_ONCE(cpu->queued); i++) {
-		if (!page_alloc_return_free(1))
+	WRITE_ONCE(next_return.cpu, cpu->index);
+	page_alloc_begin_return();
+	for (int i = 0; i < RETURN_BLOCKS; i++) {
+		if (READ_ONCE(cpu->queued) || arch_interrupt_pending() ||
+			!page_alloc_return_free(1))
 			break;
 	}
 }

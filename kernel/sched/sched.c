@@ -11,11 +11,12 @@
 #include "kernel/sched/timer.h"
 #include "lib/string.h"
 
-#define SLICE_NS        4000000ull
-#define STEAL_AGE_NS    4000ull    /* a waker that sleeps soon leaves the woken thread here */
-#define STARVED_NS      8000000ull /* spent threads wait no longer for ready ones */
-#define WAKE_PREEMPT_NS 1000000ull /* a run this long gives way to a thread that wakes */
-#define BURST_NS        1000000ull /* runs up to this count as short */
+#define SLICE_NS           4000000ull
+#define STEAL_AGE_NS       4000ull    /* a waker that sleeps soon leaves the woken thread here */
+#define STARVED_NS         8000000ull /* spent threads wait no longer for ready ones */
+#define WAKE_PREEMPT_NS    1000000ull /* a run this long gives way to a thread that wakes */
+#define BURST_NS           1000000ull /* runs up to this count as short */
+#define RETURN_INTERVAL_NS 100000000  /* between rounds of giving memory back */
 
 struct cpu sched_cpus[BOOT_MAX_CPUS];
 uint32_t sched_cpus_online_limit = 1;
@@ -602,7 +603,7 @@ static void init_tunables(void)
 	ticks->lead_max = clock_ticks_of_duration(80000);
 	ticks->patience_min = clock_ticks_of_duration(50000);
 	ticks->patience_max = clock_ticks_of_duration(1000000);
-	ticks->return_interval = clock_ticks_of_duration(10000000);
+	ticks->return_interval = clock_ticks_of_duration(RETURN_INTERVAL_NS);
 }
 
 static void init_cpu(struct cpu *cpu, uint32_t index)

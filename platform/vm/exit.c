@@ -55,10 +55,3 @@ _Noreturn void platform_panic_exit(void)
 {
 	end(BOOT_EXIT_PANIC | PANIC_STATUS, PANIC_STATUS);
 }
-
-bool platform_give_back(struct phys base, uint64_t bytes)
-{
-	(void)base;
-	(void)bytes;
-	return false;
-}

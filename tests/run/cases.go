@@ -36,6 +36,9 @@ import (
 //	status N|nonzero|any|{i}
 //	after TEXT signal NAME    once stdout has shown TEXT; in the order written
 //	after TEXT write TEXT | after TEXT close-stdin
+//	after TEXT resident-above SIZE | after TEXT resident-below SIZE
+//	                          waits until the process (the monitor: KVM, native) has so much
+//	after TEXT quiet DURATION no thread of that process runs in such a time, within the limit
 //	after N close-stdout      after N bytes of stdout
 type testCase struct {
 	test      string
@@ -85,10 +88,12 @@ type expectation struct {
 }
 
 type step struct {
-	after  string
-	action string
-	text   string
-	signal syscall.Signal
+	after    string
+	action   string
+	text     string
+	signal   syscall.Signal
+	bytes    int64
+	duration time.Duration
 }
 
 var signalNumbers = map[string]syscall.Signal{
@@ -273,11 +278,18 @@ func (c *testCase) parseStep(args []string) (err error) {
 			return fmt.Errorf("no signal %q", s.text)
 		}
 	case "write", "close-stdin":
+	case "resident-above", "resident-below":
+		s.bytes, err = parseMiB(s.text)
+	case "quiet":
+		s.duration, err = time.ParseDuration(s.text)
 	case "close-stdout":
 		c.closeAt, err = strconv.Atoi(s.after)
 		return err
 	default:
 		return fmt.Errorf("no action %q", s.action)
+	}
+	if err != nil {
+		return err
 	}
 	if c.stdin.kind == "null" && s.action != "signal" {
 		c.stdin.kind = "open"

@@ -209,6 +209,11 @@ func (run *execution) perform(c testCase) string {
 			io.WriteString(run.stdin, s.text)
 		case "close-stdin":
 			run.stdin.Close()
+		default:
+			if wrong := watchProcess(run.cmd.Process.Pid, s, c.limit); wrong != "" {
+				run.stdin.Close() // for the program to end
+				return wrong
+			}
 		}
 	}
 	return ""
