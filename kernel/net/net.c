@@ -10,6 +10,7 @@
 #include "kernel/net/device.h"
 #include "kernel/net/ip.h"
 #include "kernel/net/loopback.h"
+#include "kernel/net/port.h"
 
 #define LOOPBACK_BUDGET 256u
 
@@ -20,8 +21,10 @@ bool net_has_devices;
 
 int net_init(void)
 {
-	int error = ip_init();
+	int error;
 
+	port_tables_init();
+	error = ip_init();
 	return error ? error : loopback_init();
 }
 
