@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"net/http"
 	"os"
 	"runtime"
@@ -56,9 +57,9 @@ func newFigures() *figures {
 
 func (f *figures) bootText() string {
 	if f.boot == 0 {
-		return "right"
+		return ""
 	}
-	return f.boot.Round(10 * time.Microsecond).String()
+	return fmt.Sprintf(", main reached %v after its start", f.boot.Round(10*time.Microsecond))
 }
 
 // count wraps a handler to count its requests.

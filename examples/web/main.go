@@ -12,10 +12,10 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
-	"syscall"
 )
 
 //go:embed page.html
@@ -26,17 +26,21 @@ func main() {
 	url := flag.String("url", "http://127.0.0.1:8080/", "how a browser reaches this, to be printed")
 	flag.Parse()
 	figures := newFigures()
-	server := &http.Server{Addr: *address, Handler: figures.count(routes(figures))}
+	server := &http.Server{Handler: figures.count(routes(figures))}
 
 	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(stop, os.Interrupt)
 	go func() {
 		<-stop
 		server.Close()
 	}()
-	fmt.Printf("Serving from %s, %s after its start: open %s (Ctrl-C ends it)\n",
-		figures.place, figures.bootText(), *url)
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+	listener, err := net.Listen("tcp", *address)
+	if err != nil {
+		log.Fatal("web: ", err)
+	}
+	fmt.Printf("web: listening on %s, in %s%s\n", listener.Addr(), figures.place, figures.bootText())
+	fmt.Printf("Open %s in a browser; Ctrl-C ends it.\n", *url)
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		log.Fatal("web: ", err)
 	}
 }

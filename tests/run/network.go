@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -34,6 +35,7 @@ type example struct {
 }
 
 var examples = []example{
+	{name: "web", tcp: true, check: checkWeb},
 	{name: "echo", tcp: true, udp: true, check: checkEcho},
 	{name: "proxy", tcp: true, check: checkProxy},
 	{name: "tls", tcp: true, check: checkTLS},
@@ -324,6 +326,46 @@ func checkSSH(address string) error {
 	output, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(output), "hello guest: linux/amd64") {
 		return fmt.Errorf("ssh: %v: %s", err, output)
+	}
+	return nil
+}
+
+// checkWeb gets the page, and its figures twice.
+func checkWeb(address string) error {
+	client := http.Client{Timeout: networkLimit}
+	get := func(path string) (string, error) {
+		response, err := client.Get("http://" + address + path)
+		if err != nil {
+			return "", err
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err == nil && response.StatusCode != http.StatusOK {
+			err = fmt.Errorf("%s: %s", path, response.Status)
+		}
+		return string(body), err
+	}
+	page, err := get("/")
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(page, "<svg") || !strings.Contains(page, `fetch("/stats"`) {
+		return fmt.Errorf("the page lacks its chart")
+	}
+	var requests [2]float64
+	for i := range requests {
+		var figures map[string]any
+		text, err := get("/stats")
+		if err == nil {
+			err = json.Unmarshal([]byte(text), &figures)
+		}
+		if err != nil {
+			return err
+		}
+		requests[i], _ = figures["requests"].(float64)
+	}
+	if requests[0] != 2 || requests[1] != 3 {
+		return fmt.Errorf("/stats counts %v requests, expected 2 and 3", requests)
 	}
 	return nil
 }
