@@ -43,6 +43,15 @@ uint64_t rlimit_nofile(void)
 	return 1024;
 }
 
+uint64_t rlimit_file_bytes(void)
+{
+	return UINT64_MAX;
+}
+
+void rlimit_file_exceeded(void)
+{
+}
+
 int pipe_open_fifo(struct vnode *vnode, struct file *file)
 {
 	(void)vnode;

@@ -47,7 +47,7 @@ static inline bool vnode_is_memory_file(const struct vnode *vnode)
 }
 
 extern const struct page_source_ops memory_file_source_ops;
-/* With vnode->lock held. -EFBIG, -EPERM (sealed). */
+/* With vnode->lock held. -EFBIG (RLIMIT_FSIZE), -EINVAL (more than fits), -EPERM (sealed). */
 int memory_file_set_size(struct memory_file *file, uint64_t bytes);
 /* For mapping reads of holes. */
 struct phys memory_file_zero_page(void);

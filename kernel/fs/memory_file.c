@@ -10,6 +10,7 @@
 #include "kernel/mm/page_alloc.h"
 #include "kernel/mm/vm.h"
 #include "kernel/panic.h"
+#include "kernel/rlimit.h"
 #include "lib/format.h"
 #include "lib/string.h"
 
@@ -196,15 +197,13 @@ static long write_page(struct memory_file *memory, struct uio *uio, uint64_t at)
 	return before != uio->bytes_left ? (long)(before - uio->bytes_left) : -LINUX_EFAULT;
 }
 
-static long write_locked(struct memory_file *memory, struct uio *uio, uint64_t *offset)
+static long write_pages(struct memory_file *memory, struct uio *uio, uint64_t *offset)
 {
 	uint64_t size = memory->vnode.size;
 	long total = 0, moved = 0;
 
 	if (memory->seals & (LINUX_F_SEAL_WRITE | LINUX_F_SEAL_FUTURE_WRITE))
 		return -LINUX_EPERM;
-	if (*offset >= MOST_BYTES)
-		return -LINUX_EFBIG;
 	while (uio->bytes_left > 0 && *offset < MOST_BYTES) {
 		if ((memory->seals & LINUX_F_SEAL_GROW) &&
 			*offset + MIN(PAGE_BYTES - *offset % PAGE_BYTES, uio->bytes_left) > size) {
@@ -222,6 +221,24 @@ static long write_locked(struct memory_file *memory, struct uio *uio, uint64_t *
 	if (total > 0)
 		vnode_touch_contents(&memory->vnode);
 	return total > 0 ? total : moved;
+}
+
+/* What lies beyond the limit of the program is not written: RLIMIT_FSIZE. */
+static long write_locked(struct memory_file *memory, struct uio *uio, uint64_t *offset)
+{
+	uint64_t limit = rlimit_file_bytes();
+	size_t beyond;
+	long result;
+
+	if (*offset >= limit)
+		rlimit_file_exceeded();
+	if (*offset >= limit || *offset >= MOST_BYTES)
+		return -LINUX_EFBIG;
+	beyond = uio->bytes_left - MIN(uio->bytes_left, limit - *offset);
+	uio->bytes_left -= beyond;
+	result = write_pages(memory, uio, offset);
+	uio->bytes_left += beyond;
+	return result;
 }
 
 static long write(struct file *file, struct uio *uio, uint64_t *offset)
@@ -291,6 +308,15 @@ static void limit_base(struct memory_file *memory, uint64_t bytes)
 	spin_unlock(&memory->cache.lock);
 }
 
+/* May the file become so large? Comes before the seals, as on Linux. */
+static int check_growth(const struct memory_file *memory, uint64_t bytes)
+{
+	if (bytes <= memory->vnode.size || bytes <= rlimit_file_bytes())
+		return 0;
+	rlimit_file_exceeded();
+	return -LINUX_EFBIG;
+}
+
 int memory_file_set_size(struct memory_file *memory, uint64_t bytes)
 {
 	uint64_t old = memory->vnode.size;
@@ -298,6 +324,9 @@ int memory_file_set_size(struct memory_file *memory, uint64_t bytes)
 
 	if (bytes > MOST_BYTES)
 		return -LINUX_EINVAL;
+	error = check_growth(memory, bytes);
+	if (error)
+		return error;
 	if ((bytes < old && (memory->seals & LINUX_F_SEAL_SHRINK)) ||
 		(bytes > old && (memory->seals & LINUX_F_SEAL_GROW)))
 		return -LINUX_EPERM;
@@ -381,8 +410,10 @@ static int reserve(struct memory_file *memory, uint64_t offset, uint64_t bytes, 
 	uint64_t first = offset >> PAGE_SHIFT,
 		 end = ALIGN_UP(offset + bytes, PAGE_BYTES) >> PAGE_SHIFT;
 	uint64_t slot = 0;
-	int error = 0;
+	int error = check_growth(memory, offset + bytes);
 
+	if (error)
+		return error;
 	if (!keep_size && offset + bytes > memory->vnode.size &&
 		(memory->seals & LINUX_F_SEAL_GROW))
 		return -LINUX_EPERM;

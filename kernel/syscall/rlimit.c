@@ -62,6 +62,19 @@ uint64_t rlimit_nofile(void)
 	return READ_ONCE(limits[RESOURCE_NOFILE].soft);
 }
 
+uint64_t rlimit_file_bytes(void)
+{
+	return READ_ONCE(limits[RESOURCE_FSIZE].soft);
+}
+
+void rlimit_file_exceeded(void)
+{
+	struct linux_siginfo info = {.signo = LINUX_SIGXFSZ, .code = LINUX_SI_USER};
+
+	info.sender.pid = PROCESS_ID;
+	signal_send_thread(thread_current(), &info);
+}
+
 static int check_locked(unsigned resource, const struct linux_rlimit *new)
 {
 	if (new->soft > new->hard)
