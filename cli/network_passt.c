@@ -160,6 +160,17 @@ static void add_forward(struct text_list *list, const struct network_forward *fo
 			forward->guest_port));
 }
 
+/* Answers to datagrams from the host's loopback address go by the gateway's address, which
+ * then stands for the host's loopback for all that the VM sends. */
+static bool has_udp(const struct network_forward *forwards, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (forwards[i].is_udp)
+			return true;
+	}
+	return false;
+}
+
 static _Noreturn void become_passt(char **arguments, int socket_fd, bool verbose)
 {
 	int null = open("/dev/null", O_RDWR);
@@ -193,7 +204,8 @@ int network_passt_open(const struct network_interface *interface,
 	text_list_add(&arguments, alloc_text("-f"));
 	text_list_add(&arguments, alloc_text(verbose ? "-e" : "-q"));
 	add_pair(&arguments, "-F", alloc_text("%d", PASST_FD));
-	text_list_add(&arguments, alloc_text("--no-map-gw"));
+	if (!has_udp(forwards, count))
+		text_list_add(&arguments, alloc_text("--no-map-gw"));
 	add_pair(&arguments, "-M", alloc_text(PASST_MAC));
 	if (!has_default_route())
 		add_pair(&arguments, "-i", alloc_text("lo"));
