@@ -125,6 +125,10 @@ uint32_t ip_path_mtu(const struct ip_address *destination, uint32_t limit);
  * way. *slot is a hint, kept by the caller. */
 const uint8_t *ip_neighbor_find(const struct ip_hop *hop, uint8_t multicast[6], uint32_t *slot);
 
+/* Every now and then something must go the slow way to each neighbour that is used, for lwIP
+ * to see that it is, and to ask again for one that it is about to forget. *slot as found. */
+bool ip_neighbor_is_due(const struct ip_hop *hop, uint32_t slot);
+
 /* ---- pbuf.c ----------------------------------------------------------------------- */
 
 /* A pbuf (with room for a link header) of `prefix` and the packet's bytes. NULL: no memory. */

@@ -1,5 +1,11 @@
 /* Link addresses of neighbours, out of lwIP's tables of ARP and ND. */
 #include "kernel/net/lwip/layer.h"
+#include "kernel/sched/clock.h"
+
+#define REFRESH_NS (15ull * 1000000000)
+
+/* When a neighbour is due, by its place in lwIP's tables. */
+static uint64_t due4_ns[ARP_TABLE_SIZE], due6_ns[LWIP_ND6_NUM_NEIGHBORS];
 
 static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
@@ -68,6 +74,21 @@ const uint8_t *ip_neighbor_find(const struct ip_hop *hop, uint8_t multicast[6], 
 	if (ip_address_is_multicast(&hop->next_hop))
 		return multicast_mac(&hop->next_hop, multicast);
 	return ip_address_is_v4(&hop->next_hop) ? find4(hop, slot) : find6(hop, slot);
+}
+
+bool ip_neighbor_is_due(const struct ip_hop *hop, uint32_t slot)
+{
+	bool is_v4 = ip_address_is_v4(&hop->next_hop);
+	uint64_t now = clock_monotonic_ns(), *due;
+
+	if (hop->is_broadcast || ip_address_is_multicast(&hop->next_hop) ||
+		slot >= (is_v4 ? ARP_TABLE_SIZE : LWIP_ND6_NUM_NEIGHBORS))
+		return false;
+	due = is_v4 ? &due4_ns[slot] : &due6_ns[slot];
+	if (now < *due)
+		return false;
+	*due = now + REFRESH_NS;
+	return true;
 }
 
 static bool entry4(uint32_t *n, struct ip_neighbor *result)

@@ -6,32 +6,27 @@
 #include "kernel/net/loopback.h"
 #include "kernel/net/lwip/layer.h"
 #include "kernel/random.h"
-#include "kernel/sched/clock.h"
 #include "lib/endian.h"
 
 #define IP4_DF              0x4000
 #define HOP_LIMIT           64
 #define HOP_LIMIT_MULTICAST 1
-/* How often a flow passes lwIP, which then sees that the neighbour is used, and asks again
- * for one that it is about to forget. */
-#define REFRESH_NS (15ull * 1000000000)
 
 /* What was found for a destination, as long as nothing changes. */
 struct kept_hop {
 	struct ip_address source, destination;
 	uint32_t device_index, generation, mtu, slot;
-	uint64_t refresh_ns;
 	struct ip_hop hop;
 };
 
-#define KEPT 64u
+#define KEPT 256u
 
 static struct kept_hop kept[KEPT];
 
 static int hop_keep(const struct ip_flow *flow, struct kept_hop **result)
 {
-	uint32_t hash = flow->destination.bytes[15] ^ flow->destination.bytes[14] * 7u ^
-			flow->destination.bytes[13] * 31u ^ flow->source.bytes[15] * 5u;
+	uint32_t hash = (load_be32(flow->destination.bytes + 12) * 2654435761u >> 16) ^
+			flow->source.bytes[15];
 	struct kept_hop *entry = &kept[hash % KEPT];
 	bool is_known = entry->hop.device && entry->generation == ip_generation &&
 			entry->device_index == flow->device_index &&
@@ -48,7 +43,6 @@ static int hop_keep(const struct ip_flow *flow, struct kept_hop **result)
 		entry->device_index = flow->device_index;
 		entry->generation = ip_generation;
 		entry->slot = 0;
-		entry->refresh_ns = 0;
 		if (error) {
 			entry->hop.device = NULL;
 			return error;
@@ -201,7 +195,6 @@ static int send_one(struct packet *packet, struct kept_hop *entry)
 {
 	uint8_t multicast[6];
 	const uint8_t *mac;
-	uint64_t now = clock_monotonic_ns();
 
 	if (packet->flags & PACKET_CHECKSUM_PARTIAL &&
 		!(entry->hop.device->offloads & NET_OFFLOAD_CHECKSUM) &&
@@ -210,11 +203,10 @@ static int send_one(struct packet *packet, struct kept_hop *entry)
 		return -LINUX_EINVAL;
 	}
 	mac = ip_neighbor_find(&entry->hop, multicast, &entry->slot);
-	if (mac && !packet->segments && UNLIKELY(now >= entry->refresh_ns))
+	if (mac && !packet->segments && UNLIKELY(ip_neighbor_is_due(&entry->hop, entry->slot)))
 		mac = NULL;
 	if (mac)
 		return send_fast(packet, &entry->hop, mac);
-	entry->refresh_ns = now + REFRESH_NS;
 	return send_slow(packet, &entry->hop);
 }
 
