@@ -134,12 +134,24 @@ void arch_relax(void)
 		arch_flush_requested();
 }
 
+/* CPUID costs tens of microseconds where ring 3 does not execute it itself. */
+static bool has_rdrand(void)
+{
+	static bool is_known, answer;
+
+	if (!is_known) {
+		uint32_t eax = 1, ebx, ecx = 0, edx;
+
+		__asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+		answer = (ecx & 1u << 30) != 0;
+		is_known = true;
+	}
+	return answer;
+}
+
 bool arch_random(uint64_t *word)
 {
-	uint32_t eax = 1, ebx, ecx = 0, edx;
-
-	__asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
-	if ((ecx & 1u << 30) == 0)
+	if (!has_rdrand())
 		return false;
 	for (int tries = 0; tries < 10; tries++) {
 		bool ok;

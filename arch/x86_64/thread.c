@@ -23,6 +23,8 @@
 /* What programs may use: x87, SSE, AVX, AVX-512. AMX is had on request only, which is
  * refused (arch_prctl), and there are no protection keys. */
 #define VECTOR_COMPONENTS 0xe7ull
+#define VECTOR_MAX_BYTES  4096 /* of these; 2,688 on today's processors */
+#define VECTOR_UNTOUCHED  0xa5 /* no byte of a register, freshly booted */
 
 extern void switch_stacks(uint64_t *save_rsp, uint64_t load_rsp);
 extern const char entry_new_thread[], entry_kernel_thread[];
@@ -41,47 +43,6 @@ static size_t vector_bytes;
 static uint64_t vector_mask;
 static uint32_t mxcsr_mask;
 
-/* Where a component of the standard format ends (SDM volume 1, 13.5). */
-static uint32_t component_end(uint32_t component)
-{
-	uint32_t bytes = 13, offset, ecx = component, edx;
-
-	__asm__("cpuid" : "+a"(bytes), "=b"(offset), "+c"(ecx), "=d"(edx));
-	return offset + bytes;
-}
-
-static void vector_init(void)
-{
-	uint32_t low, high;
-	uint32_t mxcsr = MXCSR_INIT;
-	uint32_t bytes = sizeof(initial_vector_state.bytes);
-	uint16_t control = 0x37f;
-
-	/* XCR0 may name more than CPUID tells the guest of: where ring 3 runs on the host
-	 * itself it is the host's. */
-	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-	vector_mask = ((uint64_t)high << 32 | low) & VECTOR_COMPONENTS;
-	for (uint32_t i = 2; i < 64; i++) {
-		if (vector_mask >> i & 1)
-			bytes = MAX(bytes, component_end(i));
-	}
-	memcpy(initial_vector_state.bytes, &control, sizeof(control));
-	memcpy(initial_vector_state.bytes + 24, &mxcsr, sizeof(mxcsr));
-	uint8_t image[512] ALIGNED(16);
-	__asm__ volatile("fxsave64 %0" : "=m"(image));
-	memcpy(&mxcsr_mask, image + 28, sizeof(mxcsr_mask));
-	if (mxcsr_mask == 0)
-		mxcsr_mask = 0xffbf; /* SDM volume 1, 11.6.6 */
-	vector_bytes = ALIGN_UP(bytes, 64);
-}
-
-size_t arch_vector_bytes(void)
-{
-	if (vector_bytes == 0)
-		vector_init();
-	return vector_bytes;
-}
-
 static void vector_save(void *area)
 {
 	__asm__ volatile("xsave64 (%0)"
@@ -96,6 +57,51 @@ static void vector_restore(const void *area)
 			 :
 			 : "r"(area), "a"((uint32_t)vector_mask), "d"((uint32_t)(vector_mask >> 32))
 			 : "memory");
+}
+
+/*
+ * The length of what XSAVE writes of our components. CPUID would tell, but leaves gaps
+ * between the manufacturers' layouts to add up, one dear instruction each; XSAVE writes
+ * every component asked for, also where it is in its initial state (SDM volume 1, 13.7).
+ */
+static uint32_t saved_bytes(void)
+{
+	static uint8_t area[VECTOR_MAX_BYTES] ALIGNED(64);
+	uint32_t bytes = sizeof(area);
+
+	memset(area, VECTOR_UNTOUCHED, sizeof(area));
+	memset(area + 512, 0, 64); /* the header */
+	vector_save(area);
+	while (bytes > sizeof(initial_vector_state.bytes) && area[bytes - 1] == VECTOR_UNTOUCHED)
+		bytes--;
+	return bytes;
+}
+
+static void vector_init(void)
+{
+	uint32_t low, high;
+	uint32_t mxcsr = MXCSR_INIT;
+	uint16_t control = 0x37f;
+
+	/* XCR0 may name more than CPUID tells the guest of: where ring 3 runs on the host
+	 * itself it is the host's. */
+	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	vector_mask = ((uint64_t)high << 32 | low) & VECTOR_COMPONENTS;
+	memcpy(initial_vector_state.bytes, &control, sizeof(control));
+	memcpy(initial_vector_state.bytes + 24, &mxcsr, sizeof(mxcsr));
+	uint8_t image[512] ALIGNED(16);
+	__asm__ volatile("fxsave64 %0" : "=m"(image));
+	memcpy(&mxcsr_mask, image + 28, sizeof(mxcsr_mask));
+	if (mxcsr_mask == 0)
+		mxcsr_mask = 0xffbf; /* SDM volume 1, 11.6.6 */
+	vector_bytes = ALIGN_UP(saved_bytes(), 64);
+}
+
+size_t arch_vector_bytes(void)
+{
+	if (vector_bytes == 0)
+		vector_init();
+	return vector_bytes;
 }
 
 int arch_vector_save_user(uintptr_t user_area)
