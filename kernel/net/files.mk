@@ -25,3 +25,12 @@ kernel/net/poll_test_SOURCES := kernel/net/poll.c kernel/sched/device_poll.c \
 KERNEL_SOURCES += kernel/net/datagram_control.c kernel/net/datagram_group.c \
 	kernel/net/datagram_option.c kernel/net/datagram_queue.c kernel/net/datagram_send.c \
 	kernel/net/inet_datagram.c kernel/net/interface_ioctl.c kernel/net/raw.c kernel/net/udp.c
+KERNEL_SOURCES += $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/net/tcp/*.c)))
+
+TCP_TEST_SOURCES := $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/net/tcp/*.c))) \
+	kernel/net/packet.c kernel/net/port.c kernel/mm/uio.c kernel/mm/uaccess.c \
+	kernel/sched/wait.c arch/host/fake_heap.c arch/host/fake_network.c arch/host/fake_random.c arch/host/fake_relax.c \
+	arch/host/fake_threads.c arch/host/fake_user_access.c
+
+UNIT_TESTS += kernel/net/tcp/tcp_test
+kernel/net/tcp/tcp_test_SOURCES := $(TCP_TEST_SOURCES)

@@ -11,6 +11,7 @@
 #include "kernel/net/ip.h"
 #include "kernel/net/loopback.h"
 #include "kernel/net/port.h"
+#include "kernel/net/tcp.h"
 
 #define LOOPBACK_BUDGET 256u
 
@@ -24,6 +25,9 @@ int net_init(void)
 	int error;
 
 	port_tables_init();
+	error = tcp_init();
+	if (error)
+		return error;
 	error = ip_init();
 	return error ? error : loopback_init();
 }

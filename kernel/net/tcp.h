@@ -18,7 +18,7 @@
 struct tcp;
 
 struct tcp_options {
-	bool no_delay, cork, quick_ack;
+	bool no_delay, cork, quick_ack, oob_inline;
 	bool keep_alive;
 	uint32_t keep_idle_seconds, keep_interval_seconds, keep_count; /* 7200, 75, 9 */
 	uint32_t user_timeout_ms, syn_count, linger2_seconds, defer_accept_seconds;
@@ -92,6 +92,8 @@ struct tcp_row {
 	uint64_t number; /* of its socket */
 };
 bool tcp_row_locked(uint32_t n, struct tcp_row *row);
+
+void tcp_set_number(struct tcp *tcp, uint64_t number);
 
 /* At boot; and the counts that tests hold against the start. */
 int tcp_init(void);
