@@ -3,6 +3,8 @@
  * socket(7). What a family keeps itself it answers first.
  */
 #include "kernel/credentials.h"
+#include "kernel/net/device.h"
+#include "kernel/net/net.h"
 #include "kernel/net/socket.h"
 #include "kernel/sched/thread.h"
 #include "abi/linux/errno.h"
@@ -74,6 +76,38 @@ static int set_timeout(uint64_t *timeout_ns, const void *value, uint32_t bytes)
 	else
 		*timeout_ns =
 			(uint64_t)time.seconds * NS_PER_S + (uint64_t)time.microseconds * 1000;
+	return 0;
+}
+
+/* By name; an empty one ends it. */
+static int set_device_name(struct socket *socket, const char *value, uint32_t bytes)
+{
+	char name[NET_DEVICE_NAME_BYTES] = {0};
+	const struct net_device *device = NULL;
+
+	memcpy(name, value, MIN(bytes, NET_DEVICE_NAME_BYTES - 1));
+	net_lock();
+	if (name[0] != '\0')
+		device = net_device_by_name(name);
+	net_unlock();
+	if (device == NULL && name[0] != '\0')
+		return -LINUX_ENODEV;
+	socket->device_index = device != NULL ? device->index : 0;
+	return 0;
+}
+
+static int set_device_index(struct socket *socket, int index)
+{
+	const struct net_device *device;
+
+	if (index < 0)
+		return -LINUX_EINVAL;
+	net_lock();
+	device = net_device_by_index((uint32_t)index);
+	net_unlock();
+	if (index != 0 && device == NULL)
+		return -LINUX_ENODEV;
+	socket->device_index = (uint32_t)index;
 	return 0;
 }
 
@@ -152,10 +186,14 @@ int socket_set_base_option(struct socket *socket, int option, const void *value,
 {
 	int number;
 
+	if (option == LINUX_SO_BINDTODEVICE)
+		return set_device_name(socket, value, bytes);
 	if (bytes < sizeof(number))
 		return -LINUX_EINVAL;
 	memcpy(&number, value, sizeof(number));
 	switch (option) {
+	case LINUX_SO_BINDTOIFINDEX:
+		return set_device_index(socket, number);
 	case LINUX_SO_RCVTIMEO:
 		return set_timeout(&socket->receive_timeout_ns, value, bytes);
 	case LINUX_SO_SNDTIMEO:
@@ -209,6 +247,27 @@ static int give_linger(const struct socket *socket, void *value, uint32_t *bytes
 		.on = socket->linger_seconds >= 0, .seconds = MAX(socket->linger_seconds, 0)};
 
 	return give(&linger, sizeof(linger), value, bytes);
+}
+
+static int give_device_name(const struct socket *socket, void *value, uint32_t *bytes)
+{
+	char name[NET_DEVICE_NAME_BYTES] = {0};
+	const struct net_device *device;
+
+	if (socket->device_index == 0) {
+		*bytes = 0;
+		return 0;
+	}
+	if (*bytes < sizeof(name))
+		return -LINUX_EINVAL;
+	net_lock();
+	device = net_device_by_index(socket->device_index);
+	if (device != NULL)
+		memcpy(name, device->name, sizeof(name));
+	net_unlock();
+	return device == NULL
+		       ? -LINUX_ENODEV
+		       : give(name, (uint32_t)strnlen(name, sizeof(name) - 1) + 1, value, bytes);
 }
 
 static int give_peer_credentials(void *value, uint32_t *bytes)
@@ -287,6 +346,8 @@ static int get_socket_option(struct socket *socket, int option, void *value, uin
 		return give_timeout(socket->send_timeout_ns, value, bytes);
 	case LINUX_SO_LINGER:
 		return give_linger(socket, value, bytes);
+	case LINUX_SO_BINDTODEVICE:
+		return give_device_name(socket, value, bytes);
 	case LINUX_SO_PEERCRED:
 		return give_peer_credentials(value, bytes);
 	case LINUX_SO_COOKIE:
