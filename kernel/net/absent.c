@@ -1,7 +1,13 @@
 /* Transports that are not linked in: what comes for them finds nobody. */
 #include "kernel/net/ip.h"
+#include "kernel/net/tcp.h"
 
 #define WEAK __attribute__((weak))
+
+WEAK int tcp_init(void)
+{
+	return 0;
+}
 
 WEAK void tcp_input(struct packet *packet, const struct ip_received *ip)
 {

@@ -29,6 +29,8 @@ int net_init(void)
 	if (error)
 		return error;
 	error = ip_init();
+	if (error == 0)
+		error = tcp_init();
 	return error ? error : loopback_init();
 }
 
