@@ -20,7 +20,8 @@ $(LWIP_UNPACKED): third_party/lwip/fetch
 
 $(LWIP_SOURCES): $(LWIP_UNPACKED) ;
 
-$(BUILD)/lwip/%.c.o: $(LWIP)/%.c $(LWIP_UNPACKED) third_party/lwip/files.mk
+$(BUILD)/lwip/%.c.o: $(LWIP)/%.c $(LWIP_UNPACKED) third_party/lwip/files.mk \
+	$(wildcard kernel/net/lwip/port/*.h kernel/net/lwip/port/*/*.h)
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(KERNEL_CFLAGS) $(LWIP_WARNINGS) $(LWIP_INCLUDES) -c $< -o $@

@@ -37,7 +37,7 @@
 #define LWIP_RAW            1 /* raw_input() is kernel/net/lwip/transport.c */
 #define LWIP_UDP            1
 #define LWIP_TCP            0
-#define LWIP_HAVE_LOOPIF    1 /* the device "lo" */
+#define LWIP_HAVE_LOOPIF    0 /* lo is ours; lwIP's would keep answers to ourselves */
 #define LWIP_NETIF_LOOPBACK 0
 
 /* DNS servers only pass through: dns_setserver() is kernel/net/lwip/resolver.c. */
