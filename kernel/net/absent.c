@@ -1,4 +1,4 @@
-/* Transports that are not linked in: what comes for them finds nobody. */
+/* What stands in for TCP where it is not linked in: segments find nobody. */
 #include "kernel/net/ip.h"
 #include "kernel/net/tcp.h"
 
@@ -15,27 +15,7 @@ WEAK void tcp_input(struct packet *packet, const struct ip_received *ip)
 	packet_release(packet);
 }
 
-WEAK bool udp_input(struct packet *packet, const struct ip_received *ip)
-{
-	(void)packet;
-	(void)ip;
-	return false;
-}
-
-WEAK bool raw_input(struct packet *packet, const struct ip_received *ip, uint32_t header_bytes)
-{
-	(void)packet;
-	(void)ip;
-	(void)header_bytes;
-	return false;
-}
-
 WEAK void tcp_error(const struct ip_error *error)
-{
-	(void)error;
-}
-
-WEAK void udp_error(const struct ip_error *error)
 {
 	(void)error;
 }

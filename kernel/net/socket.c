@@ -9,12 +9,15 @@
 #include "kernel/fs/file.h"
 #include "kernel/fs/pipe_buffer.h"
 #include "kernel/mm/heap.h"
+#include "kernel/net/ip.h"
 #include "kernel/net/socket_file.h"
 #include "kernel/sched/device_poll.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/socket.h"
 #include "lib/string.h"
+
+#define ADDRESSES_NS (3ull * 1000000000)
 
 static uint64_t last_number = 10000;
 
@@ -228,6 +231,14 @@ static int await_connection(struct file *file, struct socket *socket, struct pat
 	}
 }
 
+/* A program is quicker than the DHCP server that was asked as the machine booted: no route yet
+ * is worth a moment's wait, for non-blocking callers too. True: try again. */
+static bool wait_for_addresses(void)
+{
+	return ip_is_configuring() && WAIT_UNTIL(ip_configuration_events(), !ip_is_configuring(),
+					      clock_monotonic_ns() + ADDRESSES_NS) == 0;
+}
+
 int socket_connect(struct file *file, const struct socket_name *name)
 {
 	struct socket *socket = socket_of_file(file);
@@ -239,6 +250,8 @@ int socket_connect(struct file *file, const struct socket_name *name)
 	patience_begin(&patience, POLL_OUT, !file_is_nonblocking(file), socket->send_timeout_ns);
 	do {
 		error = socket->ops->connect(socket, name);
+		if (error == -LINUX_ENETUNREACH && wait_for_addresses())
+			error = socket->ops->connect(socket, name);
 	} while (error == -LINUX_EAGAIN && (error = wait_for_change(&patience, socket)) == 0);
 	if (error == -LINUX_EINPROGRESS || (error == -LINUX_EALREADY && !file_is_nonblocking(file)))
 		error = await_connection(file, socket, &patience);
