@@ -55,9 +55,24 @@ static int transmit(struct net_device *device, struct packet *packet)
 	return 0;
 }
 
-static void flush(struct net_device *device)
+static bool flush(struct net_device *device)
 {
-	ring_doorbell_if_wanted(of(device));
+	return virtio_ring_publish(&of(device)->transmit.ring);
+}
+
+static void notify(struct net_device *device)
+{
+	virtio_device_notify(&of(device)->device, QUEUE_TRANSMIT);
+}
+
+/* Takes back what was sent, and sends what waited for that. */
+static void reclaim(struct virtio_net *nic)
+{
+	bool has_waited = nic->transmit.waiting_count != 0;
+
+	virtio_net_transmit_reclaim(&nic->transmit);
+	if (has_waited)
+		ring_doorbell_if_wanted(nic);
 }
 
 static void disarm(struct net_device *device)
@@ -78,7 +93,7 @@ static uint32_t poll(struct net_device *device, uint32_t budget)
 	uint32_t frames = 0;
 
 	disarm(device);
-	virtio_net_transmit_reclaim(&nic->transmit);
+	reclaim(nic);
 	while (frames < budget &&
 		(packet = virtio_net_receive_take(&nic->receive, &device->counters)) != NULL) {
 		frames++;
@@ -88,7 +103,6 @@ static uint32_t poll(struct net_device *device, uint32_t budget)
 	}
 	if (virtio_net_receive_refill(&nic->receive))
 		virtio_device_notify(&nic->device, QUEUE_RECEIVE);
-	ring_doorbell_if_wanted(nic);
 	return frames;
 }
 
@@ -97,8 +111,7 @@ static bool arm(struct net_device *device)
 	struct virtio_net *nic = of(device);
 	bool is_pending;
 
-	virtio_net_transmit_reclaim(&nic->transmit);
-	ring_doorbell_if_wanted(nic);
+	reclaim(nic);
 	is_pending = virtio_net_receive_arm(&nic->receive);
 	return virtio_net_transmit_arm(&nic->transmit) || is_pending;
 }
@@ -114,6 +127,7 @@ static bool is_pending(struct net_device *device)
 static const struct net_device_ops ops = {
 	.transmit = transmit,
 	.flush = flush,
+	.notify = notify,
 	.poll = poll,
 	.arm = arm,
 	.disarm = disarm,

@@ -55,17 +55,30 @@ int net_device_transmit(struct net_device *device, struct packet *packet)
 	return 0;
 }
 
-void net_device_flush_all(void)
+uint64_t net_device_flush_all(void)
 {
+	uint64_t to_notify = 0;
+
 	if (!flush_wanted)
-		return;
+		return 0;
 	flush_wanted = false;
 	LIST_FOR_EACH (link, &devices) {
 		struct net_device *device = LIST_ENTRY(link, struct net_device, link);
 
-		if (device->flush_wanted && device->ops->flush)
-			device->ops->flush(device);
+		if (device->flush_wanted && device->ops->flush && device->ops->flush(device))
+			to_notify |= 1ull << (device->index & 63);
 		device->flush_wanted = false;
+	}
+	return to_notify;
+}
+
+void net_device_notify(uint64_t to_notify)
+{
+	LIST_FOR_EACH (link, &devices) {
+		struct net_device *device = LIST_ENTRY(link, struct net_device, link);
+
+		if (to_notify >> (device->index & 63) & 1)
+			device->ops->notify(device);
 	}
 }
 

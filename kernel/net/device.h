@@ -34,8 +34,11 @@ struct net_device_ops {
 	/* Sends an Ethernet frame (loopback: an IP datagram); consumes it whatever comes. May
 	 * keep it until the device is done. Room is not waited for: -ENOBUFS. */
 	int (*transmit)(struct net_device *device, struct packet *packet);
-	/* Tells the device of what transmit() queued; called once after a burst. May be NULL. */
-	void (*flush)(struct net_device *device);
+	/* Shows the device what transmit() queued; called once after a burst. True if it wants to
+	 * be told: by notify(), without the lock, since that may wake the device where this vcpu
+	 * runs, and others would wait for the lock meanwhile. Both may be NULL. */
+	bool (*flush)(struct net_device *device);
+	void (*notify)(struct net_device *device);
 	/* Takes what has arrived, at most `budget` frames, through net_device_receive(). Frames. */
 	uint32_t (*poll)(struct net_device *device, uint32_t budget);
 	/* Asks for an interrupt at the next frame. True if one is there already: poll again. */
@@ -72,8 +75,10 @@ void net_device_receive(struct net_device *device, struct packet *packet);
 /* Sends a frame (loopback: a datagram) through ops->transmit() with the counts, the tap and,
  * when the lock is given back, the flush that belong to it. Consumes it. */
 int net_device_transmit(struct net_device *device, struct packet *packet);
-/* Before the lock is given back: flush() of all devices that have sent. */
-void net_device_flush_all(void);
+/* Before the lock is given back: flush() of all devices that have sent. What to notify of it
+ * afterwards: a bit for each index. */
+uint64_t net_device_flush_all(void);
+void net_device_notify(uint64_t devices);
 /* NULL: none. */
 struct net_device *net_device_by_index(uint32_t index);
 struct net_device *net_device_by_name(const char *name);

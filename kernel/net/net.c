@@ -6,7 +6,7 @@
  * entered again below itself), and devices are told of what was queued for them.
  */
 #include "kernel/net/net.h"
-#include "kernel/lock.h"
+#include "kernel/arch.h"
 #include "kernel/net/device.h"
 #include "kernel/net/ip.h"
 #include "kernel/net/loopback.h"
@@ -15,8 +15,12 @@
 
 #define LOOPBACK_BUDGET 256u
 
-/* Rank 28. */
-static struct spinlock lock = SPINLOCK_INIT;
+/*
+ * Rank 28. Not a ticket lock: it is held for microseconds and taken all the time, and on a
+ * busy host a vcpu may lose its CPU for milliseconds. Whoever runs takes it; with tickets, all
+ * would wait for a vcpu that does not run and has the next one.
+ */
+static bool is_locked ALIGNED(64);
 
 bool net_has_devices;
 
@@ -34,20 +38,25 @@ int net_init(void)
 	return error ? error : loopback_init();
 }
 
-void net_lock(void)
-{
-	spin_lock(&lock);
-}
-
 bool net_trylock(void)
 {
-	return spin_trylock(&lock);
+	return !READ_ONCE(is_locked) && !__atomic_exchange_n(&is_locked, true, __ATOMIC_ACQUIRE);
+}
+
+void net_lock(void)
+{
+	while (!net_trylock())
+		arch_relax();
 }
 
 void net_unlock(void)
 {
+	uint64_t to_notify;
+
 	if (UNLIKELY(loopback_is_pending()))
 		loopback_deliver(LOOPBACK_BUDGET);
-	net_device_flush_all();
-	spin_unlock(&lock);
+	to_notify = net_device_flush_all();
+	__atomic_store_n(&is_locked, false, __ATOMIC_RELEASE);
+	if (to_notify != 0)
+		net_device_notify(to_notify);
 }

@@ -25,7 +25,7 @@
 #include "kernel/sched/device_poll.h"
 #include "kernel/sched/timer.h"
 
-#define BUDGET      64u /* frames from a device before others have their turn */
+#define BUDGET      16u /* frames from a device before others have their turn */
 #define WATCHDOG_NS 1000000ull
 #define LOAD_FRAMES 4u /* a watchdog period with fewer ends the load */
 #define ARM_TRIES   4
