@@ -9,7 +9,8 @@
  * suppresses doorbells; before sleeping it moves avail_event and looks once more.
  *
  * While frames pass a network interface it stays awake longer and looks at the tap again
- * and again: a wake-up costs more than the whole way of a frame.
+ * and again: a wake-up costs more than the whole way of a frame. How long depends on
+ * whether it pays: longer after a sleep that was short, less after a long one.
  *
  * `lock` guards the rings and streams. The vcpu that ends the VM takes it for good
  * and writes out what is left itself, so nothing waits for a thread to wake up.
@@ -34,12 +35,13 @@
 #include "monitor/stream.h"
 #include "monitor/timeline.h"
 
-#define WATCH_US     20
-#define LOOK_US      200
-#define NET_AWAKE_US 50 /* after the last frame */
-#define NET_LOOK_US  3
-#define MSI_ADDRESS  0xfee00000u /* physical destination 0: vcpu 0 */
-#define OUTPUT_COUNT 2
+#define WATCH_US         20
+#define LOOK_US          200
+#define NET_AWAKE_MIN_US 4 /* after the last frame */
+#define NET_AWAKE_MAX_US 50
+#define NET_LOOK_US      3
+#define MSI_ADDRESS      0xfee00000u /* physical destination 0: vcpu 0 */
+#define OUTPUT_COUNT     2
 
 static struct {
 	pthread_mutex_t lock;
@@ -339,9 +341,18 @@ static bool watch(uint64_t ticks)
 	return false;
 }
 
+/* How long to stay awake after the last frame, by how long the last sleep was. */
+static uint64_t adapt_awake(uint64_t awake_us, uint64_t slept_us)
+{
+	if (slept_us < NET_AWAKE_MAX_US)
+		return MIN(awake_us * 2, (uint64_t)NET_AWAKE_MAX_US);
+	return MAX(awake_us / 2, (uint64_t)NET_AWAKE_MIN_US);
+}
+
 void io_run(struct machine *machine)
 {
 	uint64_t ticks_per_us = machine->tsc_hz / 1000000, looked = 0, net_worked_at = 0;
+	uint64_t net_awake_us = NET_AWAKE_MIN_US;
 
 	for (;;) {
 		bool worked, net_worked, is_net_awake, may_sleep;
@@ -353,7 +364,7 @@ void io_run(struct machine *machine)
 		net_worked = serve_nets();
 		if (net_worked)
 			net_worked_at = now;
-		is_net_awake = now - net_worked_at < NET_AWAKE_US * ticks_per_us;
+		is_net_awake = now - net_worked_at < net_awake_us * ticks_per_us;
 		may_sleep = !worked && !is_net_awake && prepare_sleep();
 		wanted = find_wanted();
 		pthread_mutex_unlock(&io.lock);
@@ -363,8 +374,12 @@ void io_run(struct machine *machine)
 			watch(WATCH_US * ticks_per_us);
 		/* Endless output must not keep signals and input waiting. */
 		if (may_sleep || timeline_ticks() - looked > LOOK_US * ticks_per_us) {
+			now = timeline_ticks();
 			wait_for_events(machine, &wanted, may_sleep);
 			looked = timeline_ticks();
+			if (may_sleep)
+				net_awake_us =
+					adapt_awake(net_awake_us, (looked - now) / ticks_per_us);
 		}
 	}
 }

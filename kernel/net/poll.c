@@ -32,7 +32,7 @@
 
 static struct {
 	bool busy;
-	bool is_armed;         /* by busy; read by others */
+	bool is_armed;         /* by busy; cleared by interrupts; read by others */
 	bool is_loaded;        /* by busy */
 	uint32_t frames;       /* since the watchdog looked; by busy */
 	uint64_t pollers;      /* vcpus in their idle loop, one bit each; atomic */
@@ -82,6 +82,8 @@ static bool arm_all(void)
 {
 	bool is_pending = false;
 
+	/* First, so that an interrupt of the first device armed comes after it. */
+	__atomic_store_n(&state.is_armed, true, __ATOMIC_SEQ_CST);
 	net_lock();
 	for (struct net_device *device = net_device_next(NULL); device != NULL;
 		device = net_device_next(device)) {
@@ -89,7 +91,6 @@ static bool arm_all(void)
 			is_pending = true;
 	}
 	net_unlock();
-	__atomic_store_n(&state.is_armed, true, __ATOMIC_SEQ_CST);
 	return is_pending;
 }
 
@@ -153,6 +154,8 @@ static bool polls_here(void)
 
 void net_poll_interrupted(void)
 {
+	/* The device will not interrupt again: whoever holds `busy` sees this when giving it up. */
+	__atomic_store_n(&state.is_armed, false, __ATOMIC_SEQ_CST);
 	if (!polls_here() && try_take()) {
 		state.is_loaded = true;
 		poll_all();
