@@ -1,7 +1,7 @@
 # Burrow: one non-recursive Makefile; each room's files.mk names its sources.
 #
 #   make            build/$(MODE)/: burrow, burrow-monitor, kernel.elf
-#   make run        install what is missing, build, boot examples/hello
+#   make run        install what is missing, build, boot examples/web
 #   make test       all tests that fit in CI           make test-long   the rest
 #   make test-unit  host unit tests with sanitizers    make fuzz        fuzzers, 10 s each
 #   make test-go    Go's own tests in VMs              make bench       the README's numbers
@@ -133,7 +133,7 @@ setup-build:
 
 run: setup-build
 	@$(MAKE) --no-print-directory all
-	@$(BUILD)/burrow run ./examples/hello
+	@scripts/run-web $(BUILD)/burrow
 
 test-tools:
 	@scripts/build-tools tests run gotest
