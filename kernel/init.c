@@ -9,6 +9,7 @@
 #include "kernel/mm/vm.h"
 #include "kernel/net/device.h"
 #include "kernel/net/net.h"
+#include "kernel/net/resolv_conf.h"
 #include "kernel/panic.h"
 #include "kernel/platform.h"
 #include "kernel/random.h"
@@ -35,7 +36,7 @@ _Noreturn void kernel_main(void)
 	rng_init();     /* its answer is mixed in when it comes */
 	if (vfs_init() != 0 || console_open_standard() != 0)
 		panic("not enough memory to boot");
-	if (net_init() != 0)
+	if (net_init() != 0 || resolv_conf_init() != 0)
 		panic("not enough memory to boot");
 	net_device_find_all(); /* their configuration begins */
 	net_poll_init();

@@ -25,7 +25,6 @@
 #define FEATURES_TAP                                                                               \
 	(VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_HOST_TSO4 |                    \
 		VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)
-#define FEATURES_USO (VIRTIO_NET_F_HOST_USO | VIRTIO_NET_F_GUEST_USO4 | VIRTIO_NET_F_GUEST_USO6)
 
 void net_open_tap(struct net_device *device, int fd)
 {
@@ -43,10 +42,13 @@ uint64_t net_features(const struct net_device *device)
 {
 	if (device->stream)
 		return FEATURES_COMMON | VIRTIO_NET_F_MTU | VIRTIO_NET_F_GUEST_CSUM;
-	if (ioctl(device->fd, TUNSETOFFLOAD, OFFLOADS_COMMON | TUN_F_USO4 | TUN_F_USO6) == 0)
-		return FEATURES_COMMON | FEATURES_TAP | FEATURES_USO;
+	/* The tap splits large UDP frames from the guest wherever it could bring some; the guest
+	 * takes none, so that is only asked. */
+	bool splits =
+		ioctl(device->fd, TUNSETOFFLOAD, OFFLOADS_COMMON | TUN_F_USO4 | TUN_F_USO6) == 0;
+
 	if (ioctl(device->fd, TUNSETOFFLOAD, OFFLOADS_COMMON) == 0)
-		return FEATURES_COMMON | FEATURES_TAP;
+		return FEATURES_COMMON | FEATURES_TAP | (splits ? VIRTIO_NET_F_HOST_USO : 0);
 	return FEATURES_COMMON;
 }
 

@@ -17,7 +17,6 @@ static const struct {
 	{"/etc/hostname", "burrow\n"},
 	{"/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"
 			       "services: files\nprotocols: files\n"},
-	{"/etc/resolv.conf", ""},
 	{"/etc/os-release", "NAME=\"Burrow\"\nID=burrow\nPRETTY_NAME=\"Burrow\"\n"},
 	{"/etc/protocols", "ip\t0\tIP\nicmp\t1\tICMP\nigmp\t2\tIGMP\ntcp\t6\tTCP\n"
 			   "udp\t17\tUDP\nipv6\t41\tIPv6\nipv6-icmp\t58\tIPv6-ICMP\n"

@@ -1,6 +1,7 @@
 # Sources are added by those who write them; headers come first.
 KERNEL_SOURCES += kernel/net/packet.c kernel/net/port.c
 KERNEL_SOURCES += kernel/net/net.c kernel/net/poll.c kernel/net/device.c kernel/net/loopback.c kernel/net/absent.c
+KERNEL_SOURCES += kernel/net/resolv_conf.c
 KERNEL_SOURCES += $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/net/lwip/*.c)))
 
 UNIT_TESTS += kernel/net/packet_test
@@ -35,3 +36,19 @@ TCP_TEST_SOURCES := $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/net/
 
 UNIT_TESTS += kernel/net/tcp/tcp_test
 kernel/net/tcp/tcp_test_SOURCES := $(TCP_TEST_SOURCES)
+
+# lwIP's part of these comes from third_party/lwip/files.mk, which is read later.
+IP_TEST_SOURCES = kernel/net/device.c kernel/net/loopback.c kernel/net/net.c kernel/net/packet.c \
+	kernel/net/port.c $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/net/lwip/*.c))) lib/net_config.c \
+	kernel/mm/uio.c kernel/mm/uaccess.c kernel/sched/wait.c arch/host/fake_heap.c \
+	arch/host/fake_log.c arch/host/fake_transports.c arch/host/fake_panic.c \
+	arch/host/fake_random.c arch/host/fake_relax.c arch/host/fake_threads.c \
+	arch/host/fake_user_access.c $(LWIP_SOURCES)
+
+UNIT_TESTS += kernel/net/lwip/ip_test
+kernel/net/lwip/ip_test_SOURCES = $(IP_TEST_SOURCES)
+kernel/net/lwip/ip_test_CFLAGS = $(LWIP_INCLUDES) $(LWIP_WARNINGS)
+
+FUZZERS += kernel/net/lwip/input_fuzz
+kernel/net/lwip/input_fuzz_SOURCES = $(IP_TEST_SOURCES)
+kernel/net/lwip/input_fuzz_CFLAGS = $(LWIP_INCLUDES) $(LWIP_WARNINGS)

@@ -62,7 +62,8 @@ void loopback_deliver(uint32_t budget)
 		/* What never left this memory needs no checksum. */
 		if (packet->flags & PACKET_CHECKSUM_PARTIAL)
 			packet->flags |= PACKET_CHECKSUM_GOOD;
-		net_device_receive(&loopback, packet);
+		/* Copies of what went to a group are as if received by the device they left by. */
+		net_device_receive(packet->device ? packet->device : &loopback, packet);
 	}
 	delivering = false;
 	if (queued)
