@@ -307,7 +307,7 @@ int inet_stream_get_option(
 	else if (level == LINUX_SOL_TCP)
 		error = get_tcp_number(tcp, &options, option, &number);
 	else if (level == LINUX_SOL_IPV6 && socket->family != LINUX_AF_INET6)
-		error = -LINUX_ENOPROTOOPT;
+		error = -LINUX_EOPNOTSUPP;
 	else
 		error = get_ip_number(&options, level, option, &number);
 	return error != 0 ? error : give(&number, sizeof(number), value, bytes);

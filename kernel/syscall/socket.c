@@ -188,11 +188,15 @@ long sys_accept4(uint64_t fd, uint64_t address, uint64_t length_address, uint64_
 {
 	struct file *file, *connection;
 	uint32_t flags = (uint32_t)word;
-	int error;
+	int error = user_socket_get(fd, &file);
 
-	if ((flags & ~(uint32_t)(LINUX_SOCK_NONBLOCK | LINUX_SOCK_CLOEXEC)) != 0)
-		return -LINUX_EINVAL;
-	error = user_socket_get(fd, &file);
+	/* The flags come second, but before the question whether it is a socket. */
+	if (error != -LINUX_EBADF &&
+		(flags & ~(uint32_t)(LINUX_SOCK_NONBLOCK | LINUX_SOCK_CLOEXEC)) != 0) {
+		if (error == 0)
+			file_release(file);
+		error = -LINUX_EINVAL;
+	}
 	if (error != 0)
 		return error;
 	error = socket_accept(file, flags, &connection);
