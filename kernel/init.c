@@ -9,6 +9,7 @@
 #include "kernel/mm/vm.h"
 #include "kernel/net/device.h"
 #include "kernel/net/net.h"
+#include "kernel/net/proc_net.h"
 #include "kernel/net/resolv_conf.h"
 #include "kernel/panic.h"
 #include "kernel/platform.h"
@@ -40,6 +41,8 @@ _Noreturn void kernel_main(void)
 		panic("not enough memory to boot");
 	net_device_find_all(); /* their configuration begins */
 	net_poll_init();
+	if (proc_net_init() != 0)
+		panic("not enough memory to boot");
 	if (info->flags & BOOT_TRACE_SYSCALLS)
 		syscall_trace_enable();
 	exec_start_program(info);

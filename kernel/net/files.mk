@@ -26,7 +26,7 @@ kernel/net/poll_test_SOURCES := kernel/net/poll.c kernel/sched/device_poll.c \
 KERNEL_SOURCES += kernel/net/datagram_control.c kernel/net/datagram_group.c \
 	kernel/net/datagram_option.c kernel/net/datagram_queue.c kernel/net/datagram_send.c \
 	kernel/net/inet_datagram.c kernel/net/interface_ioctl.c kernel/net/netlink.c \
-	kernel/net/netlink_route.c kernel/net/raw.c kernel/net/udp.c
+	kernel/net/netlink_route.c kernel/net/proc_net.c kernel/net/raw.c kernel/net/udp.c
 KERNEL_SOURCES += $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/net/tcp/*.c)))
 
 TCP_TEST_SOURCES := $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/net/tcp/*.c))) \

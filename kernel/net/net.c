@@ -30,11 +30,8 @@ int net_init(void)
 
 	port_tables_init();
 	error = tcp_init();
-	if (error)
-		return error;
-	error = ip_init();
 	if (error == 0)
-		error = tcp_init();
+		error = ip_init();
 	return error ? error : loopback_init();
 }
 
