@@ -102,8 +102,8 @@ func refused() {
 func deadlines() {
 	conn := listen("udp", "127.0.0.1:0")
 	defer conn.Close()
-	conn.SetReadDeadline(time.Now().Add(30 * time.Millisecond))
 	start := time.Now()
+	conn.SetReadDeadline(start.Add(30 * time.Millisecond))
 	_, _, err := conn.ReadFromUDP(make([]byte, 10))
 	check(errors.Is(err, os.ErrDeadlineExceeded), "deadline: %v", err)
 	check(time.Since(start) >= 30*time.Millisecond, "deadline came early")
