@@ -35,3 +35,6 @@ TCP_TEST_SOURCES := $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/net/
 
 UNIT_TESTS += kernel/net/tcp/tcp_test
 kernel/net/tcp/tcp_test_SOURCES := $(TCP_TEST_SOURCES)
+
+FUZZERS += kernel/net/tcp/tcp_fuzz
+kernel/net/tcp/tcp_fuzz_SOURCES := $(TCP_TEST_SOURCES)
