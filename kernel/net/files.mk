@@ -52,3 +52,5 @@ kernel/net/lwip/ip_test_CFLAGS = $(LWIP_INCLUDES) $(LWIP_WARNINGS)
 FUZZERS += kernel/net/lwip/input_fuzz
 kernel/net/lwip/input_fuzz_SOURCES = $(IP_TEST_SOURCES)
 kernel/net/lwip/input_fuzz_CFLAGS = $(LWIP_INCLUDES) $(LWIP_WARNINGS)
+FUZZERS += kernel/net/tcp/tcp_fuzz
+kernel/net/tcp/tcp_fuzz_SOURCES := $(TCP_TEST_SOURCES)

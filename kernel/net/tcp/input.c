@@ -258,10 +258,12 @@ static void dispatch(struct tcp_segment *segment)
 	if (ip_address_is_link_local(&name.remote) && ip->device)
 		name.scope = ip->device->index;
 	entry = tcp_table_find(&name);
-	if (entry && entry->is_time_wait &&
-		!tcp_time_wait_input(CONTAINER_OF(entry, struct tcp_time_wait, entry), segment))
-		return;
-	if (entry && !entry->is_time_wait) {
+	if (entry && entry->is_time_wait) {
+		if (!tcp_time_wait_input(CONTAINER_OF(entry, struct tcp_time_wait, entry), segment))
+			return;
+		entry = NULL; /* gone: the SYN is the listener's */
+	}
+	if (entry) {
 		tcp = CONTAINER_OF(entry, struct tcp, entry);
 		if (tcp->state == TCP_SYN_SENT)
 			syn_sent_input(tcp, segment);

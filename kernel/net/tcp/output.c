@@ -7,10 +7,11 @@
 #include "kernel/fs/poll.h"
 #include "abi/linux/errno.h"
 
-#define SEGMENT_MAX     64000u
-#define CORK_NS         (200 * TCP_NS_PER_MS)
-#define CHALLENGE_NS    (50 * TCP_NS_PER_MS)
-#define CLOSED_PROBE_NS (200 * TCP_NS_PER_MS)
+#define SEGMENT_MAX         64000u
+#define CORK_NS             (200 * TCP_NS_PER_MS)
+#define CHALLENGE_NS        (50 * TCP_NS_PER_MS)
+#define CLOSED_PROBE_NS     (200 * TCP_NS_PER_MS)
+#define CLOSED_PROBE_MAX_NS (120 * TCP_NS_PER_S)
 
 uint32_t tcp_in_flight(const struct tcp *tcp)
 {
@@ -440,7 +441,8 @@ static void arm_if_window_closed(struct tcp *tcp)
 		(tcp->unsent == 0 && !fin_is_due(tcp)))
 		return;
 	tcp_set_retransmit(tcp, TCP_TIMER_PERSIST,
-		MAX(tcp->rto_ms * TCP_NS_PER_MS << MIN(tcp->backoff, 9), CLOSED_PROBE_NS));
+		MIN(MAX(tcp->rto_ms * TCP_NS_PER_MS << MIN(tcp->backoff, 9), CLOSED_PROBE_NS),
+			CLOSED_PROBE_MAX_NS));
 }
 
 void tcp_output(struct tcp *tcp)

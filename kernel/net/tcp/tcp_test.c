@@ -387,6 +387,33 @@ TEST(many_connections_in_turn)
 	end();
 }
 
+/* The server closes first and keeps TIME-WAIT; the client's port comes again. */
+TEST(a_syn_takes_over_what_waits)
+{
+	struct ip_endpoint from = {.port = 4000};
+
+	start();
+	from.address = ip_address_v4((const uint8_t[4]){10, 0, 0, 1});
+	listen_at(10);
+	for (int i = 0; i < 5; i++) {
+		client = tcp_create(false);
+		CHECK_EQUAL(tcp_bind(client, &from), 0);
+		CHECK_EQUAL(tcp_connect(client, &server_name), -LINUX_EINPROGRESS);
+		fake_network_run(10 * MS);
+		CHECK_EQUAL(tcp_accept(listener, &server), 0);
+		CHECK_EQUAL(put(client, "x", 1), 1);
+		fake_network_run(10 * MS);
+		CHECK_EQUAL(get(server, buffer, 10), 1);
+		tcp_close(server, false);
+		fake_network_run(10 * MS);
+		tcp_close(client, false);
+		fake_network_run(10 * MS);
+		CHECK_EQUAL(tcp_live_count(), 2); /* the listener and one that waits */
+	}
+	client = server = NULL;
+	end();
+}
+
 TEST(segments_coalesce_by_nagle_and_cork)
 {
 	struct tcp_options options;
