@@ -1,6 +1,5 @@
-# Sources are added by those who write them; headers come first.
 KERNEL_SOURCES += kernel/net/packet.c kernel/net/port.c
-KERNEL_SOURCES += kernel/net/net.c kernel/net/poll.c kernel/net/device.c kernel/net/loopback.c kernel/net/absent.c
+KERNEL_SOURCES += kernel/net/net.c kernel/net/poll.c kernel/net/device.c kernel/net/loopback.c
 KERNEL_SOURCES += kernel/net/resolv_conf.c
 KERNEL_SOURCES += $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/net/lwip/*.c)))
 
