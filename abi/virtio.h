@@ -51,6 +51,7 @@ enum virtio_id {
 	VIRTIO_ID_BLOCK = 2,
 	VIRTIO_ID_CONSOLE = 3,
 	VIRTIO_ID_ENTROPY = 4,
+	VIRTIO_ID_FS = 26,
 };
 
 #define VIRTIO_F_EVENT_IDX (1ull << 29)
@@ -122,6 +123,16 @@ struct virtio_net_header {
 	uint16_t checksum_start;  /* from the first byte of the frame */
 	uint16_t checksum_offset; /* from checksum_start */
 	uint16_t buffer_count;    /* received, F_MRG_RXBUF: how many buffers the frame fills */
+};
+
+/* ---- file system device (section 5.11): queue 0 is for FORGET and INTERRUPT, the others
+ * for requests (abi/fuse.h) ---- */
+
+#define VIRTIO_FS_TAG_BYTES 36
+
+struct virtio_fs_config {
+	char tag[VIRTIO_FS_TAG_BYTES]; /* filled up with NULs; may have none */
+	uint32_t request_queues;
 };
 
 enum virtio_status {
@@ -216,6 +227,7 @@ _Static_assert(sizeof(struct virtio_pci_common) == 56, "virtio layout");
 _Static_assert(offsetof(struct virtio_pci_common, queue_descriptors) == 32, "virtio layout");
 _Static_assert(sizeof(struct virtio_descriptor) == 16, "virtio layout");
 _Static_assert(sizeof(struct virtio_used_entry) == 8, "virtio layout");
+_Static_assert(sizeof(struct virtio_fs_config) == 40, "virtio layout");
 _Static_assert(sizeof(struct virtio_net_config) == 12, "virtio layout");
 _Static_assert(sizeof(struct virtio_net_header) == 12, "virtio layout");
 _Static_assert(offsetof(struct virtio_available, entries) == 4, "virtio layout");

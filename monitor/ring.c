@@ -152,3 +152,78 @@ bool ring_ask_doorbell(struct ring *ring)
 {
 	return ring_ask_more(ring, 0);
 }
+
+/* ---- requests ------------------------------------------------------------------------ */
+
+/* One buffer of a chain; false if the ring is broken now. */
+static bool add_part(
+	struct ring *ring, struct ring_request *request, const struct ring_descriptor *copy)
+{
+	bool writes = (copy->flags & DESCRIPTOR_WRITE) != 0;
+	unsigned count = request->read_count + request->write_count;
+	void *host;
+
+	if (!writes && request->write_count > 0)
+		return broken(ring, "buffer to read after one to write");
+	if (copy->bytes == 0)
+		return true;
+	host = guest_memory_at(ring->memory, copy->address, copy->bytes, writes);
+	if (!host)
+		return broken(ring, "buffer outside of guest memory");
+	request->parts[count] = (struct iovec){host, copy->bytes};
+	if (writes) {
+		request->write_count++;
+		request->write_bytes += copy->bytes;
+	} else {
+		request->read_count++;
+		request->read_bytes += copy->bytes;
+	}
+	return true;
+}
+
+static bool read_request(struct ring *ring, struct ring_request *request)
+{
+	uint16_t id = request->id;
+
+	for (unsigned links = 0;; links++) {
+		struct ring_descriptor copy;
+
+		if (id >= ring->size)
+			return broken(ring, "descriptor index out of range");
+		if (links == MIN(ring->size, RING_REQUEST_PARTS))
+			return broken(ring, "descriptor chain with a loop");
+		copy.address = READ_ONCE(ring->descriptors[id].address);
+		copy.bytes = READ_ONCE(ring->descriptors[id].bytes);
+		copy.flags = READ_ONCE(ring->descriptors[id].flags);
+		copy.next = READ_ONCE(ring->descriptors[id].next);
+		if (copy.flags & DESCRIPTOR_INDIRECT)
+			return broken(ring, "indirect descriptor, which was not negotiated");
+		if (!add_part(ring, request, &copy))
+			return false;
+		if (!(copy.flags & DESCRIPTOR_NEXT))
+			return true;
+		id = copy.next;
+	}
+}
+
+bool ring_take(struct ring *ring, struct ring_request *request)
+{
+	if (ring_waiting(ring) == 0)
+		return false;
+	request->read_count = request->write_count = 0;
+	request->read_bytes = request->write_bytes = 0;
+	request->id = READ_ONCE(ring->available->entries[ring->next & (ring->size - 1)]);
+	if (!read_request(ring, request))
+		return false;
+	ring->next++;
+	return true;
+}
+
+void ring_give(struct ring *ring, uint16_t id, uint32_t bytes)
+{
+	struct ring_used_entry *entry = &ring->used->entries[ring->used_index & (ring->size - 1)];
+
+	WRITE_ONCE(entry->id, id);
+	WRITE_ONCE(entry->bytes, bytes);
+	ring->used_index++;
+}

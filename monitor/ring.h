@@ -93,4 +93,21 @@ bool ring_ask_doorbell(struct ring *ring);
 /* The same for the chain after the first `seen` that wait. */
 bool ring_ask_more(struct ring *ring, uint16_t seen);
 
+/* ---- requests: chains of what the device reads, then what it writes ------------------- */
+
+#define RING_REQUEST_PARTS 1024 /* at least the size of a ring of requests */
+
+/* Taken out of the ring, and completed in any order. */
+struct ring_request {
+	uint16_t id;
+	unsigned read_count, write_count;
+	size_t read_bytes, write_bytes;
+	struct iovec parts[RING_REQUEST_PARTS]; /* what is read, then what is written */
+};
+
+/* Takes the next chain. False: none waits, or the ring is broken. `to_guest` plays no part. */
+MUST_CHECK bool ring_take(struct ring *ring, struct ring_request *request);
+/* Gives a chain that was taken back, `bytes` of it written by the device. */
+void ring_give(struct ring *ring, uint16_t id, uint32_t bytes);
+
 #endif

@@ -29,10 +29,18 @@ static void touch(const struct iovec *iov, int count, bool to_guest)
 	}
 }
 
+static void serve(struct ring *ring, const struct ring_request *request)
+{
+	touch(request->parts, (int)request->read_count, false);
+	touch(request->parts + request->read_count, (int)request->write_count, true);
+	ring_give(ring, request->id, (uint32_t)request->write_bytes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	uint8_t *memory_bytes = calloc(1, MEMORY_BYTES);
 	struct guest_memory memory = {0};
+	static struct ring_request request;
 	struct iovec iov[SIZE];
 	struct ring ring;
 
@@ -45,8 +53,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 
 		for (uint16_t ahead = 0; ahead < waiting && !ring.broken; ahead++)
 			touch(iov, ring_chain(&ring, ahead, iov, SIZE), ring.to_guest);
-		if (waiting && !ring.broken)
+		if (waiting && !ring.broken && step % 2)
 			ring_complete(&ring, step);
+		else if (ring_take(&ring, &request))
+			serve(&ring, &request);
 		ring_publish(&ring);
 		ring_ask_doorbell(&ring);
 		/* Three bytes of input move one byte of memory. */

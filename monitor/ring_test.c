@@ -336,4 +336,84 @@ TEST(random_rings_are_safe)
 	}
 }
 
+/* ---- requests ------------------------------------------------------------------------ */
+
+TEST(requests_are_read_then_written_and_complete_in_any_order)
+{
+	RIG(rig, false);
+	static struct ring_request first, second;
+
+	describe(&rig, 0, MEMORY_BASE, 16, FLAG_NEXT, 1);
+	describe(&rig, 1, MEMORY_BASE + 0x100, 0, FLAG_NEXT, 2); /* empty: left out */
+	describe(&rig, 2, MEMORY_BASE + 0x200, 512, FLAG_NEXT | FLAG_WRITE, 3);
+	describe(&rig, 3, MEMORY_BASE + 0x400, 1, FLAG_WRITE, 0);
+	describe(&rig, 4, MEMORY_BASE + 0x500, 8, 0, 0);
+	offer(&rig, 0);
+	offer(&rig, 4);
+	CHECK(ring_take(&rig.ring, &first));
+	CHECK_EQUAL(first.read_count, 1);
+	CHECK_EQUAL(first.write_count, 2);
+	CHECK_EQUAL(first.read_bytes, 16);
+	CHECK_EQUAL(first.write_bytes, 513);
+	CHECK(first.parts[1].iov_base == rig.bytes + 0x200);
+	CHECK(ring_take(&rig.ring, &second));
+	CHECK(!ring_take(&rig.ring, &second));
+	CHECK(!rig.ring.broken);
+	ring_give(&rig.ring, second.id, 0);
+	ring_give(&rig.ring, first.id, 513);
+	ring_publish(&rig.ring);
+	CHECK_EQUAL(rig.ring.used->index, 2);
+	CHECK_EQUAL(rig.ring.used->entries[0].id, 4);
+	CHECK_EQUAL(rig.ring.used->entries[1].id, 0);
+	CHECK_EQUAL(rig.ring.used->entries[1].bytes, 513);
+	free(rig.bytes);
+}
+
+static void expect_bad_request(struct rig *rig)
+{
+	static struct ring_request request;
+
+	CHECK(!ring_take(&rig->ring, &request));
+	CHECK(rig->ring.broken != NULL);
+	CHECK(!ring_take(&rig->ring, &request));
+	free(rig->bytes);
+}
+
+TEST(request_that_is_written_before_it_is_read)
+{
+	RIG(rig, false);
+
+	describe(&rig, 0, MEMORY_BASE, 16, FLAG_NEXT | FLAG_WRITE, 1);
+	describe(&rig, 1, MEMORY_BASE, 16, 0, 0);
+	offer(&rig, 0);
+	expect_bad_request(&rig);
+}
+
+TEST(request_with_a_loop)
+{
+	RIG(rig, false);
+
+	describe(&rig, 0, MEMORY_BASE, 16, FLAG_NEXT, 1);
+	describe(&rig, 1, MEMORY_BASE, 16, FLAG_NEXT, 0);
+	offer(&rig, 0);
+	expect_bad_request(&rig);
+}
+
+TEST(request_outside_of_memory)
+{
+	RIG(rig, false);
+
+	describe(&rig, 0, MEMORY_BASE + MEMORY_BYTES - 8, 16, 0, 0);
+	offer(&rig, 0);
+	expect_bad_request(&rig);
+}
+
+TEST(request_with_an_index_out_of_range)
+{
+	RIG(rig, false);
+
+	offer(&rig, SIZE);
+	expect_bad_request(&rig);
+}
+
 TEST_DEFINE_MAIN
