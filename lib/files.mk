@@ -23,3 +23,9 @@ UNIT_TESTS += lib/net_config_test
 lib/net_config_test_SOURCES := lib/net_config.c
 FUZZERS += lib/net_config_fuzz
 lib/net_config_fuzz_SOURCES := lib/net_config.c
+
+CLI_SOURCES += lib/go_binary.c
+UNIT_TESTS += lib/go_binary_test
+lib/go_binary_test_SOURCES := lib/go_binary.c
+FUZZERS += lib/go_binary_fuzz
+lib/go_binary_fuzz_SOURCES := lib/go_binary.c
