@@ -55,7 +55,7 @@ all: $(BUILD)/kernel.elf $(BUILD)/burrow-monitor $(BUILD)/burrow
 # ---- kernel: C and assembly below lib kernel arch nucleus drivers platform ----
 KERNEL_OBJECTS := $(patsubst %,$(BUILD)/kernel/%.o,$(KERNEL_SOURCES))
 MONITOR_OBJECTS := $(patsubst %,$(BUILD)/host/%.o,$(MONITOR_SOURCES))
-CLI_OBJECTS := $(patsubst %,$(BUILD)/host/%.o,$(CLI_SOURCES))
+CLI_OBJECTS := $(patsubst %,$(BUILD)/host/%.o,$(CLI_SOURCES) $(HOST_SOURCES))
 
 objects: $(KERNEL_OBJECTS) $(KERNEL_EXTRA_OBJECTS) $(MONITOR_OBJECTS) $(CLI_OBJECTS)
 
@@ -191,7 +191,7 @@ check-clang:
 	@$(MAKE) --no-print-directory MODE=clang CC=clang objects
 
 # What is left out, and why: .clang-tidy and scripts/cppcheck-suppressions.
-ANALYSED_C = $(KERNEL_SOURCES:%.S=) $(MONITOR_SOURCES) $(CLI_SOURCES)
+ANALYSED_C = $(KERNEL_SOURCES:%.S=) $(MONITOR_SOURCES) $(CLI_SOURCES) $(HOST_SOURCES)
 check-tidy: $(LWIP_UNPACKED)
 	@printf '%s\n' $(sort $(filter %.c,$(ANALYSED_C))) | xargs -P $$(nproc) -n 8 sh -c \
 		'clang-tidy --quiet "$$@" -- -std=gnu17 -I. -D_GNU_SOURCE $(LWIP_INCLUDES) 2>/dev/null' clang-tidy

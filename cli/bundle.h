@@ -3,7 +3,7 @@
 #define CLI_BUNDLE_H
 
 #include "abi/bundle.h"
-#include "cli/alloc.h"
+#include "host/alloc.h"
 
 struct bundle_module {
 	enum boot_module_type type;

@@ -14,13 +14,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "cli/child.h"
+#include "host/child.h"
 #include "cli/command.h"
 #include "cli/flags.h"
 #include "cli/install.h"
-#include "cli/json.h"
-#include "cli/kvm.h"
-#include "cli/report.h"
+#include "host/json.h"
+#include "host/kvm.h"
+#include "host/report.h"
 
 const char doctor_help[] =
 	"usage: burrow doctor [--json[=FD]]\n"

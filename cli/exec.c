@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/child.h"
+#include "host/child.h"
 #include "cli/command.h"
 #include "cli/pack.h"
-#include "cli/report.h"
+#include "host/report.h"
 #include "cli/session.h"
 
 /* -test.testlogfile=/a/b/testlog.txt: the VM needs /a/b. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/flags.h"
-#include "cli/report.h"
+#include "host/report.h"
 
 /* Number of edits from `a` to `b`, for "did you mean"; both short. */
 static unsigned edit_distance(const char *a, const char *b)

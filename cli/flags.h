@@ -7,7 +7,7 @@
 #ifndef CLI_FLAGS_H
 #define CLI_FLAGS_H
 
-#include "cli/alloc.h"
+#include "host/alloc.h"
 
 enum flag_kind {
 	FLAG_SWITCH,        /* bool */

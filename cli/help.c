@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/report.h"
+#include "host/report.h"
 
 #define VERSION "0.1.0"
 

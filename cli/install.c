@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/alloc.h"
+#include "host/alloc.h"
 #include "cli/install.h"
 
 static char *own_directory(void)

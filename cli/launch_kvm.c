@@ -14,7 +14,7 @@
 
 #include "cli/install.h"
 #include "cli/launch.h"
-#include "cli/report.h"
+#include "host/report.h"
 
 static char *find_or_fail(const char *name)
 {

@@ -18,11 +18,11 @@
 #include <unistd.h>
 
 #include "cli/bundle.h"
-#include "cli/child.h"
+#include "host/child.h"
 #include "cli/install.h"
 #include "cli/launch.h"
 #include "cli/qemu_bridge.h"
-#include "cli/report.h"
+#include "host/report.h"
 #include "lib/syscall_sites.h"
 
 /* ---- the bundle ------------------------------------------------------------ */

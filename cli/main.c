@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/report.h"
+#include "host/report.h"
 
 const struct command commands[] = {
 	{"run", "run a program, or a Go package, in a VM", run_main, run_help},

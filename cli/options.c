@@ -7,8 +7,8 @@
 #include "abi/boot_info.h"
 #include "cli/flags.h"
 #include "cli/options.h"
-#include "cli/report.h"
-#include "cli/size.h"
+#include "host/report.h"
+#include "host/size.h"
 
 #define MEMORY_DEFAULT      (512ull << 20)
 #define MEMORY_LOWEST       (16ull << 20)

@@ -2,8 +2,8 @@
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
-#include "cli/alloc.h"
-#include "cli/network.h"
+#include "host/alloc.h"
+#include "host/network.h"
 
 /* Of QEMU. */
 enum machine { MACHINE_MICROVM, MACHINE_Q35 };

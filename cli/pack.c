@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "cli/pack.h"
-#include "cli/report.h"
+#include "host/report.h"
 
 #define COPY_BYTES 65536
 

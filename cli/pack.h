@@ -8,7 +8,7 @@
 #ifndef CLI_PACK_H
 #define CLI_PACK_H
 
-#include "cli/alloc.h"
+#include "host/alloc.h"
 #include "cli/cpio.h"
 
 struct pack {

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/child.h"
+#include "host/child.h"
 #include "cli/program.h"
-#include "cli/report.h"
+#include "host/report.h"
 
 /* ---- a Go package ------------------------------------------------------- */
 

@@ -15,7 +15,7 @@
 
 #include "abi/control.h"
 #include "cli/qemu_bridge.h"
-#include "cli/report.h"
+#include "host/report.h"
 
 #define FLOW_BYTES        65536
 #define PIPE_CHUNK        4096 /* a pipe that polls writable takes this much at once */

@@ -4,12 +4,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/child.h"
+#include "host/child.h"
 #include "cli/environment.h"
-#include "cli/json.h"
-#include "cli/kvm.h"
+#include "host/json.h"
+#include "host/kvm.h"
 #include "cli/launch.h"
-#include "cli/report.h"
+#include "host/report.h"
 #include "cli/session.h"
 
 static void choose_platform(struct options *options)

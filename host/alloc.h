@@ -1,6 +1,6 @@
 /* Memory and text for a short-lived command: running out ends it with a message. */
-#ifndef CLI_ALLOC_H
-#define CLI_ALLOC_H
+#ifndef HOST_ALLOC_H
+#define HOST_ALLOC_H
 
 #include "lib/compiler.h"
 

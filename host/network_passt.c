@@ -1,6 +1,6 @@
 /*
  * Starts passt, which gives a VM the host's network without any privilege: see
- * cli/network.h.
+ * host/network.h.
  *
  * It is a process of its own, in its own sandbox, and ends when the other side of its socket
  * is closed, that is with the VM.
@@ -17,9 +17,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "cli/child.h"
-#include "cli/network.h"
-#include "cli/report.h"
+#include "host/child.h"
+#include "host/network.h"
+#include "host/report.h"
 
 #define PASST_FD  3
 #define PASST_MAC "02:00:00:00:00:02" /* of the gateway, as the VM sees it */

@@ -4,8 +4,8 @@
  * One line a message, on stderr: `burrow: run: what: why; what to do`. With --json
  * an error is one JSON object {"error": …, "status": …} on the descriptor asked for.
  */
-#ifndef CLI_REPORT_H
-#define CLI_REPORT_H
+#ifndef HOST_REPORT_H
+#define HOST_REPORT_H
 
 #include "lib/compiler.h"
 

@@ -1,9 +1,9 @@
-/* Tests of cli/json.c. */
+/* Tests of host/json.c. */
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "cli/json.h"
+#include "host/json.h"
 #include "lib/test.h"
 
 static void check(int fd, const char *expected)

@@ -1,6 +1,6 @@
 /* Sizes as people write them: 512M, 2G, 1GiB, 65536. */
-#ifndef CLI_SIZE_H
-#define CLI_SIZE_H
+#ifndef HOST_SIZE_H
+#define HOST_SIZE_H
 
 #include "lib/compiler.h"
 

@@ -1,9 +1,9 @@
-/* Parses sizes: see cli/size.h. */
+/* Parses sizes: see host/size.h. */
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
 
-#include "cli/size.h"
+#include "host/size.h"
 
 static int unit_shift(const char *unit, unsigned *shift)
 {

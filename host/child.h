@@ -1,8 +1,8 @@
 /* Starts other programs and waits for them. */
-#ifndef CLI_CHILD_H
-#define CLI_CHILD_H
+#ifndef HOST_CHILD_H
+#define HOST_CHILD_H
 
-#include "cli/alloc.h"
+#include "host/alloc.h"
 
 /* Path of an executable `name` in $PATH, or NULL. */
 char *child_find(const char *name);

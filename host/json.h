@@ -6,8 +6,8 @@
  * Arrays of objects: json_array_open, then json_element_open/close for each element,
  * json_array_close. Bytes that are not UTF-8 become U+FFFD.
  */
-#ifndef CLI_JSON_H
-#define CLI_JSON_H
+#ifndef HOST_JSON_H
+#define HOST_JSON_H
 
 #include <stdint.h>
 #include <stdio.h>

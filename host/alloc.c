@@ -1,10 +1,10 @@
-/* Memory for the command: see cli/alloc.h. */
+/* Memory for the command: see host/alloc.h. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/alloc.h"
+#include "host/alloc.h"
 
 static _Noreturn void out_of_memory(void)
 {

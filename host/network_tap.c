@@ -1,4 +1,4 @@
-/* Attaches to tap devices: see cli/network.h. */
+/* Attaches to tap devices: see host/network.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "abi/virtio.h"
-#include "cli/network.h"
-#include "cli/report.h"
+#include "host/network.h"
+#include "host/report.h"
 
 static _Noreturn void fail_missing(const char *name)
 {

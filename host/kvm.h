@@ -1,6 +1,6 @@
 /* Whether this machine's KVM can be used, and what it is. */
-#ifndef CLI_KVM_H
-#define CLI_KVM_H
+#ifndef HOST_KVM_H
+#define HOST_KVM_H
 
 #include "lib/compiler.h"
 

@@ -1,11 +1,11 @@
-/* Starts other programs: see cli/child.h. */
+/* Starts other programs: see host/child.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/child.h"
+#include "host/child.h"
 
 #define OUTPUT_BYTES 65536
 

@@ -4,11 +4,11 @@
  * Understood with the other flags; opened just before the VM starts: a tap is attached, passt
  * started, the capture file made. The VM's launcher inherits the descriptors.
  */
-#ifndef CLI_NETWORK_H
-#define CLI_NETWORK_H
+#ifndef HOST_NETWORK_H
+#define HOST_NETWORK_H
 
 #include "abi/boot_info.h"
-#include "cli/alloc.h"
+#include "host/alloc.h"
 #include "lib/net_config.h"
 
 #define NETWORK_PASST_MTU 65520 /* the most that passt takes */

@@ -1,4 +1,4 @@
-/* Understands the network flags: see cli/network.h. */
+/* Understands the network flags: see host/network.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/network.h"
-#include "cli/report.h"
+#include "host/network.h"
+#include "host/report.h"
 
 /* What passt gives the guest unless --ip says otherwise; known beforehand, so that the VM
  * need not ask. */

@@ -1,4 +1,4 @@
-/* What KVM this machine has: see cli/kvm.h. */
+/* What KVM this machine has: see host/kvm.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -8,8 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cli/alloc.h"
-#include "cli/kvm.h"
+#include "host/alloc.h"
+#include "host/kvm.h"
 
 int kvm_probe(void)
 {

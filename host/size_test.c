@@ -1,7 +1,7 @@
-/* Tests of cli/size.c. */
+/* Tests of host/size.c. */
 #include <errno.h>
 
-#include "cli/size.h"
+#include "host/size.h"
 #include "lib/test.h"
 
 static void accepts(const char *text, uint64_t expected)

@@ -1,10 +1,10 @@
-/* Messages of the tool: see cli/report.h. */
+/* Messages of the tool: see host/report.h. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/json.h"
-#include "cli/report.h"
+#include "host/json.h"
+#include "host/report.h"
 
 static const char *speaker;
 static int json_fd = -1;

@@ -1,10 +1,10 @@
-/* Writes JSON: see cli/json.h. */
+/* Writes JSON: see host/json.h. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <fcntl.h>
 
-#include "cli/json.h"
+#include "host/json.h"
 
 void json_open(struct json *json, int fd)
 {
