@@ -15,6 +15,7 @@
 
 struct path_entry;
 struct file_system;
+struct storage_ops;
 
 struct vnode_ops {
 	/* Directories. `name` is not terminated; lengths are 1..255; "." and ".." never come. */
@@ -36,6 +37,8 @@ struct vnode_ops {
 	int (*rename)(struct vnode *from_directory, const char *from, size_t from_length,
 		struct vnode *moved, struct vnode *to_directory, const char *to, size_t to_length,
 		struct vnode *replaced, uint32_t flags);
+	/* A regular file without a name (O_TMPFILE): nlink is 0. */
+	int (*create_temporary)(struct vnode *directory, uint32_t mode, struct vnode **created);
 	/* Links whose text is not vnode->data: writes at most capacity bytes, returns the
 	 * full length. */
 	long (*read_link)(struct vnode *link, char *buffer, size_t capacity);
@@ -74,6 +77,12 @@ struct file_system {
 	uint64_t last_inode;
 	bool read_only;
 	bool names_vary; /* entries come and go by themselves: not cached */
+
+	/* Of file systems whose files are kept elsewhere (storage.h); else NULL. */
+	const struct storage_ops *storage;
+	void *data;                   /* the file system's */
+	uint64_t entry_timeout_ns;    /* a name is asked again after that; UINT64_MAX: never */
+	uint64_t negative_timeout_ns; /* the same for missing names; 0: always asked */
 };
 
 struct watch;
