@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -73,7 +74,7 @@ func (d distribution) archived(opts options, suites []suite) []string {
 	entries := []string{"VERSION", "go.env", "lib/time", "src/go.mod", "src/unicode"}
 	seen := map[string]bool{}
 	for _, s := range suites {
-		if dir := "src/" + s.pkg; s.pkg != "" && !seen[dir] {
+		if dir := "src/" + s.pkg; s.pkg != "" && s.root == "" && !seen[dir] {
 			seen[dir] = true
 			entries = append(entries, dir)
 		}
@@ -99,6 +100,12 @@ func (s suite) programSpec(opts options, d distribution, platform machine.Platfo
 	if platform != machine.Native {
 		p.Env = append(p.Env, "TMPDIR=/tmp", "HOME=/tmp")
 		p.Flags = []string{"--mem", opts.mem, "--cpus", opts.cpus, "--files", opts.archive}
+		if s.root != "" {
+			p.Flags = append(p.Flags, "--add", s.root)
+		}
+		if _, err := exec.LookPath("passt"); err == nil && s.usesNetwork() {
+			p.Flags = append(p.Flags, "--net", "eth0=passt")
+		}
 	}
 	return p
 }

@@ -29,6 +29,8 @@ type suite struct {
 	args    []string // of the program
 	files   []string // further source files
 	env     []string
+	root    string // directory of a package that is not the distribution's
+	missing string // why it cannot be built
 }
 
 func (s suite) name() string {
@@ -47,7 +49,15 @@ func (s suite) dir(d distribution) string {
 	if s.program != "" {
 		return filepath.Join(d.goroot, "test", filepath.Dir(s.program))
 	}
+	if s.root != "" {
+		return s.root
+	}
 	return filepath.Join(d.goroot, "src", s.pkg)
+}
+
+// usesNetwork tells whether a suite is also to find an interface that is not loopback.
+func (s suite) usesNetwork() bool {
+	return s.root != "" || s.pkg == "net" || strings.HasPrefix(s.pkg, "net/") || s.pkg == "crypto/tls" || s.pkg == "log/syslog"
 }
 
 // quickPackages cover threads, timers, signals, files and pipes in short time.
@@ -97,6 +107,9 @@ func (d distribution) suites(opts options, known *knownFailures) ([]suite, error
 			continue
 		}
 		chosen = append(chosen, s)
+	}
+	for _, m := range moduleSources {
+		chosen = append(chosen, m.suites(opts)...)
 	}
 	return chosen, nil
 }

@@ -33,6 +33,9 @@ const (
 
 // build makes the test binary unless it is there; "" or the reason why it cannot be.
 func (s suite) build(opts options, d distribution) string {
+	if s.missing != "" {
+		return s.missing
+	}
 	path := s.binary(opts)
 	if _, err := os.Stat(path); err == nil {
 		return ""
@@ -50,7 +53,7 @@ func (s suite) build(opts options, d distribution) string {
 	}
 	cmd := exec.Command("go", args...)
 	cmd.Env, cmd.Dir = append(machine.GoEnvironment(), s.env...), filepath.Join(d.goroot, "src")
-	if s.program != "" {
+	if s.program != "" || s.root != "" {
 		cmd.Dir = s.dir(d)
 	}
 	os.MkdirAll(filepath.Dir(path), 0o755)

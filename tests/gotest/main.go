@@ -1,5 +1,5 @@
 // Go's own tests in VMs: every `// run` program of the distribution's test/
-// directory and the tests of every standard package, compared with a native run on
+// directory and the tests of every standard package and of golang.org/x/net, compared with a native run on
 // the same machine.
 //
 //	gotest [-platform kvm|qemu] [-packages LIST] [-quick] [-jobs N] [-json FILE] [-list]
