@@ -14,12 +14,14 @@ extern const struct command commands[]; /* ends with a name of NULL */
 
 int run_main(int argc, char **argv);
 int exec_main(int argc, char **argv);
+int check_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int version_main(int argc, char **argv);
 int help_main(int argc, char **argv);
 
 extern const char run_help[];
 extern const char exec_help[];
+extern const char check_help[];
 extern const char doctor_help[];
 extern const char version_help[];
 extern const char help_help[];

@@ -8,6 +8,8 @@
 const struct command commands[] = {
 	{"run", "run a program, or a Go package, in a VM", run_main, run_help},
 	{"exec", "the same for `go test -exec` and `go run -exec`", exec_main, exec_help},
+	{"check", "say what a program will want and what would fail, without running it",
+		check_main, check_help},
 	{"doctor", "say what this machine can do and what is missing", doctor_main, doctor_help},
 	{"version", "print the version", version_main, version_help},
 	{"help", "print help on a command", help_main, help_help},

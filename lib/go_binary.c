@@ -63,7 +63,7 @@ static bool read_build_information(const uint8_t *at, const uint8_t *end, struct
 
 /* ---- the line table --------------------------------------------------------- */
 
-#define LINE_TABLE_ALIGN 32u
+#define LINE_TABLE_ALIGN 8u /* 32 before Go 1.26 */
 
 enum line_table_magic {
 	LINE_TABLE_1_16 = 0xfffffffa,
