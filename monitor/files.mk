@@ -23,3 +23,11 @@ monitor/net_test_SOURCES := monitor/net.c monitor/net_stream.c monitor/net_captu
 	monitor/net_decode.c monitor/ring.c monitor/guest_memory.c monitor/message.c lib/format.c
 FUZZERS += monitor/net_fuzz
 monitor/net_fuzz_SOURCES := $(monitor/net_test_SOURCES)
+
+FS_SERVER_SOURCES := monitor/fs_server.c monitor/fs_node.c monitor/fs_names.c \
+	monitor/fs_attributes.c monitor/fs_data.c monitor/fs_directory.c
+MONITOR_SOURCES += $(FS_SERVER_SOURCES)
+UNIT_TESTS += monitor/fs_test
+monitor/fs_test_SOURCES := $(FS_SERVER_SOURCES)
+FUZZERS += monitor/fs_fuzz
+monitor/fs_fuzz_SOURCES := $(FS_SERVER_SOURCES)
