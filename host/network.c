@@ -292,6 +292,7 @@ static void understand_passt_defaults(struct network *network)
 		if (interface->config.address_count == 0 &&
 			!strstr(interface->boot.settings, "none"))
 			add_settings(interface, "--ip", PASST_SETTINGS, PASST_SETTINGS);
+		add_settings(interface, "--ip", PASST_SETTINGS, "late-ack");
 		check_settings(interface, "--ip", interface->boot.settings);
 	}
 }

@@ -299,7 +299,7 @@ static const struct named_reader readers[] = {
 };
 
 struct keywords {
-	bool dhcp, ra, dhcp6, none;
+	bool dhcp, ra, dhcp6, none, late_ack;
 };
 
 static bool is_word(struct text word, const char *name)
@@ -317,6 +317,8 @@ static bool read_keyword(struct keywords *keywords, struct text word)
 		keywords->dhcp6 = true;
 	else if (is_word(word, "none"))
 		keywords->none = true;
+	else if (is_word(word, "late-ack"))
+		keywords->late_ack = true;
 	else
 		return false;
 	return true;
@@ -336,7 +338,7 @@ static const char *read_word(struct net_config *config, struct keywords *keyword
 				config, (struct text){word.at + bytes, word.bytes - bytes});
 	}
 	return "unknown; there are ip=, gw=, dns=, route=, mtu=, search=, hostname=, dhcp, ra, "
-	       "dhcp6 and none";
+	       "dhcp6, none and late-ack";
 }
 
 /* What is asked for, and what is the default because no address was given. */
@@ -351,6 +353,7 @@ static void choose_automatic(struct net_config *config, const struct keywords *k
 	config->dhcp4 = keywords->dhcp || (!has_v4 && !keywords->none);
 	config->router_advertisements = keywords->ra || (!has_v6 && !keywords->none);
 	config->dhcp6 = keywords->dhcp6;
+	config->peer_acks_late = keywords->late_ack;
 }
 
 size_t net_config_parse(const char *text, struct net_config *config, const char **why)

@@ -5,7 +5,7 @@
  *
  * Words: ip=ADDRESS/PREFIX, gw=ADDRESS, dns=ADDRESS, route=NETWORK/PREFIX@GATEWAY, mtu=N,
  * search=DOMAIN, hostname=NAME; dhcp (the default without an ip= of IPv4), ra (the default
- * without an ip= of IPv6), dhcp6, none. Each may come several times but mtu and hostname.
+ * without an ip= of IPv6), dhcp6, none; late-ack. Each may come several times but mtu and hostname.
  * Kernel and tool read it with this parser, so that the tool can refuse a wrong one.
  */
 #ifndef LIB_NET_CONFIG_H
@@ -37,6 +37,9 @@ struct net_config {
 	char search[NET_CONFIG_NAME], hostname[NET_CONFIG_NAME]; /* "": none */
 	uint32_t mtu;                                            /* 0: the device's */
 	bool dhcp4, dhcp6, router_advertisements;
+	/* The other side ends a TCP handshake only with the first data that it has to send (passt
+	 * before June 2024): ask, or those wait for each other whose server speaks first. */
+	bool peer_acks_late;
 };
 
 /* 0, or the offset + 1 of the word that is wrong; *why then says what is wrong with it. */

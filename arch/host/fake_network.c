@@ -74,9 +74,16 @@ int ip_route(const struct ip_address *destination, const struct ip_address *sour
 
 	(void)destination;
 	(void)device_index;
+	device.flags = fake_network.device_flags;
 	*route = (struct ip_route){.device = &device, .mtu = fake_network.mtu};
 	route->source = source ? *source : ip_address_v4(client);
 	return 0;
+}
+
+uint16_t ip_ask_device(struct net_device *asked)
+{
+	asked->answered = ++asked->asked;
+	return asked->asked;
 }
 
 bool ip_address_is_local(const struct ip_address *address, uint32_t scope)

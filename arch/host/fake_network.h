@@ -14,7 +14,8 @@ struct fake_network {
 	uint32_t lose_per_mille;   /* of segments */
 	uint32_t repeat_per_mille; /* delivered twice */
 	uint32_t mtu;
-	bool keep_whole; /* big packets arrive whole */
+	uint32_t device_flags; /* enum net_device_flags */
+	bool keep_whole;       /* big packets arrive whole */
 	/* Sees each segment; true: it is not delivered. */
 	bool (*hook)(struct packet *packet, const struct ip_flow *flow);
 	uint64_t segments, lost;

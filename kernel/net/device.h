@@ -15,6 +15,7 @@ struct net_device;
 enum net_device_flags {
 	NET_DEVICE_UP = 1u << 0,
 	NET_DEVICE_LOOPBACK = 1u << 1,
+	NET_DEVICE_ACKS_LATE = 1u << 2, /* net_config.peer_acks_late */
 };
 
 /* What transmit() takes besides plain frames. */
@@ -62,7 +63,8 @@ struct net_device {
 	uint8_t mac[6];
 	const char *settings; /* text of lib/net_config.h given by the launcher; "" : none */
 	struct net_device_counters counters;
-	bool flush_wanted; /* frames were queued since the last flush() */
+	uint16_t asked, answered; /* ip_ask_device() */
+	bool flush_wanted;        /* frames were queued since the last flush() */
 };
 
 /* Gives it an index and hands it to the IP layer, which starts its configuration. Takes the

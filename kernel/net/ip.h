@@ -92,6 +92,11 @@ bool ip_neighbor(uint32_t n, struct ip_neighbor *result);
 int ip_group_join(const struct ip_address *group, struct net_device *device);
 void ip_group_leave(const struct ip_address *group, struct net_device *device);
 
+/* Asks what is behind a device a question (ARP, for an address that nobody has) that passt
+ * answers in order: once device->answered has reached the number returned, it has read all
+ * that was sent before. */
+uint16_t ip_ask_device(struct net_device *device);
+
 /* ---- output --------------------------------------------------------------------- */
 
 struct ip_flow {

@@ -126,6 +126,8 @@ int ip_device_add(struct net_device *device)
 		read_settings(layer);
 		if (layer->config.mtu >= 1280 && layer->config.mtu < device->mtu)
 			device->mtu = layer->config.mtu;
+		if (layer->config.peer_acks_late)
+			device->flags |= NET_DEVICE_ACKS_LATE;
 		ip_resolver_add_settings(&layer->config);
 	}
 	if (!netif_add(&layer->netifs[0], NULL, NULL, NULL, layer, init_netif,

@@ -271,14 +271,19 @@ static void input6(struct ip_device *layer, struct packet *packet, uint32_t offs
 /* The interface that has the address asked for: lwIP answers for the one it is given to. */
 static void input_arp(struct ip_device *layer, struct packet *packet)
 {
-	uint8_t target[4];
+	uint8_t arp[SIZEOF_ETHARP_HDR];
+	const uint8_t *target = arp + 24;
 	struct netif *netif = &layer->netifs[0];
 
-	if (packet->bytes < ETHERNET_HEADER_BYTES + 28) {
+	if (packet->bytes < ETHERNET_HEADER_BYTES + sizeof(arp)) {
 		drop(layer, packet);
 		return;
 	}
-	packet_copy(packet, ETHERNET_HEADER_BYTES + 24, target, 4);
+	packet_copy(packet, ETHERNET_HEADER_BYTES, arp, sizeof(arp));
+	if (ip_neighbor_answers(layer->device, arp)) {
+		packet_release(packet);
+		return;
+	}
 	for (uint32_t i = 1; i < layer->netif_count; i++) {
 		if (memcmp(&netif_ip4_addr(&layer->netifs[i])->addr, target, 4) == 0)
 			netif = &layer->netifs[i];

@@ -129,6 +129,9 @@ const uint8_t *ip_neighbor_find(const struct ip_hop *hop, uint8_t multicast[6], 
  * to see that it is, and to ask again for one that it is about to forget. *slot as found. */
 bool ip_neighbor_is_due(const struct ip_hop *hop, uint32_t slot);
 
+/* Whether an ARP packet is the answer to ip_ask_device(): then noted, and of no other use. */
+bool ip_neighbor_answers(struct net_device *device, const uint8_t arp[SIZEOF_ETHARP_HDR]);
+
 /* ---- pbuf.c ----------------------------------------------------------------------- */
 
 /* A pbuf (with room for a link header) of `prefix` and the packet's bytes. NULL: no memory. */

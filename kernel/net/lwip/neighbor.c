@@ -1,13 +1,41 @@
 /* Link addresses of neighbours, out of lwIP's tables of ARP and ND. */
 #include "kernel/net/lwip/layer.h"
 #include "kernel/sched/clock.h"
+#include "lib/endian.h"
 
 #define REFRESH_NS (15ull * 1000000000)
+#define ARP_OPCODE 6u  /* RFC 826 */
+#define ARP_SENDER 14u /* protocol address */
 
 /* When a neighbour is due, by its place in lwIP's tables. */
 static uint64_t due4_ns[ARP_TABLE_SIZE], due6_ns[LWIP_ND6_NUM_NEIGHBORS];
 
 static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+/* The number is the second half of the address. */
+static const uint8_t question_prefix[2] = {169, 254};
+
+uint16_t ip_ask_device(struct net_device *device)
+{
+	struct ip_device *layer = ip_device_of(device);
+	ip4_addr_t question;
+	uint8_t bytes[4];
+
+	memcpy(bytes, question_prefix, 2);
+	store_be16(bytes + 2, ++device->asked);
+	memcpy(&question.addr, bytes, 4);
+	(void)etharp_request(&layer->netifs[0], &question);
+	return device->asked;
+}
+
+bool ip_neighbor_answers(struct net_device *device, const uint8_t arp[SIZEOF_ETHARP_HDR])
+{
+	if (!(device->flags & NET_DEVICE_ACKS_LATE) || load_be16(arp + ARP_OPCODE) != ARP_REPLY ||
+		memcmp(arp + ARP_SENDER, question_prefix, 2) != 0)
+		return false;
+	device->answered = load_be16(arp + ARP_SENDER + 2);
+	return true;
+}
 
 /* RFC 1112, 6.4; RFC 2464, 7 */
 static const uint8_t *multicast_mac(const struct ip_address *address, uint8_t mac[6])

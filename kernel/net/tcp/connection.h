@@ -130,6 +130,13 @@ struct tcp_sent {
 
 struct tcp_block; /* send_queue.c */
 
+/* Of a device whose peers end a handshake late (NET_DEVICE_ACKS_LATE): deadlines.c. */
+struct tcp_late_peer {
+	struct net_device *device; /* NULL: it is no such device, or not asked any more */
+	uint16_t question;         /* of ip_ask_device() */
+	uint8_t looks;             /* for the answer */
+};
+
 enum tcp_recovery_state {
 	TCP_OPEN,
 	TCP_RECOVERY,
@@ -235,6 +242,7 @@ struct tcp {
 	struct tcp_options options;
 	struct tcp_listener *listener; /* LISTEN */
 	struct tcp *parent;            /* of a connection not accepted yet */
+	struct tcp_late_peer late;     /* SYN-RECEIVED, from such a device */
 	struct list queue_link;
 	uint64_t number;
 };
@@ -286,6 +294,8 @@ void tcp_timer_cancel(struct tcp_timer *timer);
 /* deadlines.c: looks at all deadlines of a connection; a struct tcp_timer's fn. */
 void tcp_deadline_passed(struct tcp_timer *timer);
 void tcp_set_retransmit(struct tcp *tcp, enum tcp_retransmit_kind kind, uint64_t after_ns);
+/* After an answer to a SYN was sent: when to look again. */
+void tcp_await_established(struct tcp *tcp);
 void tcp_set_keep(struct tcp *tcp, uint64_t after_ns);
 void tcp_set_delayed_ack(struct tcp *tcp);
 /* Starts the time that keepalive, if on, waits for. */

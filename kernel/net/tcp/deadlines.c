@@ -4,6 +4,8 @@
 #include "abi/linux/errno.h"
 
 #define DELAYED_ACK_NS (40 * TCP_NS_PER_MS)
+#define LATE_NS        (3 * TCP_NS_PER_MS)
+#define LATE_LOOKS     4u
 #define ANSWER_RETRIES 5u
 #define PROBES_MAX     15u
 
@@ -39,6 +41,60 @@ void tcp_keep_alive_restart(struct tcp *tcp)
 		tcp->keep_ns = 0;
 }
 
+/* ---- peers that end a handshake late --------------------------------------------------- */
+
+/*
+ * passt before June 2024 keeps the last segment of a handshake until its client sends something:
+ * with a server that speaks first, both would wait. Nor may anything be sent at once: two
+ * segments that it reads together, the first with our SYN, make it loop for ever. So the
+ * device is asked something that passt answers in order; with the answer, our SYN has been
+ * read, and since no reset came, that segment may be taken as received.
+ */
+void tcp_await_established(struct tcp *tcp)
+{
+	tcp_set_retransmit(tcp, TCP_TIMER_RTO, tcp->late.device ? LATE_NS : TCP_NS_PER_S);
+}
+
+static void assume_established(struct tcp *tcp)
+{
+	struct ip_received ip = {.source = tcp->flow.destination,
+		.destination = tcp->flow.source,
+		.device = tcp->late.device,
+		.protocol = IP_PROTOCOL_TCP};
+	struct tcp_segment segment = {.ip = &ip,
+		.seq = tcp->rcv_nxt,
+		.ack = tcp->snd_nxt,
+		.window = tcp->snd_window >> tcp->snd_scale,
+		.local_port = tcp->entry.name.local_port,
+		.remote_port = tcp->entry.name.remote_port,
+		.flags = TCP_ACK,
+		.has_timestamp = tcp->use_timestamps,
+		.ts_value = tcp->ts_recent};
+
+	tcp->late.device = NULL;
+	tcp_connection_input(tcp, &segment);
+}
+
+/* True: that was it, for now. */
+static bool is_late(struct tcp *tcp)
+{
+	struct tcp_late_peer *late = &tcp->late;
+
+	if (late->looks > 0 && (int16_t)(late->device->answered - late->question) >= 0) {
+		assume_established(tcp);
+		return true;
+	}
+	if (late->looks == LATE_LOOKS) {
+		late->device = NULL;
+		return false;
+	}
+	if (late->looks == 0)
+		late->question = ip_ask_device(late->device);
+	late->looks++;
+	tcp_set_retransmit(tcp, TCP_TIMER_RTO, LATE_NS << 2 * (late->looks - 1));
+	return true;
+}
+
 /* ---- what is due ------------------------------------------------------------------------- */
 
 static void syn_timeout(struct tcp *tcp)
@@ -46,6 +102,8 @@ static void syn_timeout(struct tcp *tcp)
 	uint32_t limit = tcp->state == TCP_SYN_SENT ? tcp->options.syn_count : ANSWER_RETRIES;
 	uint64_t user_limit = tcp->options.user_timeout_ms * TCP_NS_PER_MS;
 
+	if (tcp->late.device && is_late(tcp))
+		return;
 	if (tcp->retransmissions >= limit ||
 		(user_limit != 0 && tcp_now_ns - tcp->created_ns >= user_limit)) {
 		tcp_end(tcp, LINUX_ETIMEDOUT);

@@ -24,6 +24,8 @@ static struct tcp *create_child(struct tcp *listener, const struct tcp_name *nam
 	tcp->entry.name = *name;
 	tcp->parent = listener;
 	tcp->is_orphan = true; /* until it is accepted */
+	if (route.device->flags & NET_DEVICE_ACKS_LATE)
+		tcp->late.device = route.device;
 	tcp_prepare(tcp, &route);
 	tcp->state = TCP_SYN_RECEIVED;
 	tcp->binding.address = name->local;
@@ -122,7 +124,7 @@ static void syn_input(
 		return;
 	tcp_apply_syn(tcp, segment);
 	tcp_send_syn(tcp);
-	tcp_set_retransmit(tcp, TCP_TIMER_RTO, TCP_NS_PER_S);
+	tcp_await_established(tcp);
 }
 
 static void cookie_input(

@@ -414,6 +414,38 @@ TEST(a_syn_takes_over_what_waits)
 	end();
 }
 
+/* passt before June 2024: no end of the handshake before there is data. */
+static bool hold_first_ack_back(struct packet *packet, const struct ip_flow *flow)
+{
+	static const uint8_t from[4] = {10, 0, 0, 1};
+	uint8_t flags = packet_peek(packet, 20)[13];
+
+	if (flags != TCP_ACK || memcmp(flow->source.bytes + 12, from, 4) != 0)
+		return false;
+	fake_network.hook = NULL;
+	return true;
+}
+
+TEST(a_peer_that_acknowledges_late_is_asked)
+{
+	start();
+	fake_network.device_flags = NET_DEVICE_ACKS_LATE;
+	fake_network.hook = hold_first_ack_back;
+	listen_at(10);
+	client = tcp_create(false);
+	CHECK_EQUAL(tcp_connect(client, &server_name), -LINUX_EINPROGRESS);
+	fake_network_run(10 * MS);
+	CHECK(fake_network.hook == NULL);
+	CHECK_EQUAL(tcp_accept(listener, &server), 0);
+	CHECK_EQUAL(put(server, "hi", 2), 2);
+	fake_network_run(10 * MS);
+	CHECK_EQUAL(get(client, buffer, 10), 2);
+	CHECK_EQUAL(put(client, "yes", 3), 3);
+	fake_network_run(10 * MS);
+	CHECK_EQUAL(get(server, buffer, 10), 3);
+	end();
+}
+
 TEST(segments_coalesce_by_nagle_and_cork)
 {
 	struct tcp_options options;
