@@ -92,42 +92,60 @@ func runExample(opts options, platform machine.Platform, path string, e example)
 		spec.Flags = append(spec.Flags, "-p", "127.0.0.1:"+text+":"+text+"/udp")
 	}
 	cmd := machine.Command(platform, opts.root, spec)
-	var stdout, stderr bytes.Buffer
+	return serve(cmd, "listening on", 128+int(syscall.SIGTERM), func() error { return e.asked(path, "127.0.0.1:"+text) })
+}
+
+// serve starts a server, waits until it prints `ready`, has it asked, and ends it by
+// SIGTERM, after which its status must be `status`. "" or a diagnosis.
+func serve(cmd *exec.Cmd, ready string, status int, ask func() error) string {
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return err.Error()
 	}
-	cmd.Stdout, cmd.Stderr = writer, &stderr
+	cmd.Stdout, cmd.Stderr = writer, writer
 	if err := cmd.Start(); err != nil {
 		return err.Error()
 	}
 	writer.Close()
-	ready := make(chan string, 1)
+	said, printed := make(chan bool, 1), make(chan string, 1)
 	go func() {
-		line, _ := bufio.NewReader(io.TeeReader(reader, &stdout)).ReadString('\n')
-		ready <- line
+		var all strings.Builder
+		lines := bufio.NewReader(reader)
+		for waiting := true; ; {
+			line, err := lines.ReadString('\n')
+			all.WriteString(line)
+			if waiting && (err != nil || strings.Contains(line, ready)) {
+				waiting = false
+				said <- err == nil || strings.Contains(line, ready)
+			}
+			if err != nil {
+				break
+			}
+		}
+		printed <- all.String()
 	}()
-	err = fmt.Errorf("did not say that it listens")
+	err = fmt.Errorf("did not print %q", ready)
 	select {
-	case line := <-ready:
-		if strings.Contains(line, "listening on") {
-			err = e.asked(path, "127.0.0.1:"+text)
+	case ok := <-said:
+		if ok {
+			err = ask()
 		}
 	case <-time.After(networkLimit):
 	}
 	syscall.Kill(cmd.Process.Pid, syscall.SIGTERM)
 	timedOut, waitErr := machine.Wait(cmd, networkLimit)
+	output := <-printed
 	reader.Close()
 	if err == nil && waitErr != nil {
 		err = waitErr
 	}
-	if err == nil && (timedOut || machine.Status(cmd) != 128+int(syscall.SIGTERM)) {
-		err = fmt.Errorf("SIGTERM: timed out %v, status %d", timedOut, machine.Status(cmd))
+	if got := machine.Status(cmd); err == nil && (timedOut || got != status) {
+		err = fmt.Errorf("SIGTERM: timed out %v, status %d, expected %d", timedOut, got, status)
 	}
 	if err == nil {
 		return ""
 	}
-	return fmt.Sprintf("%v\nstderr: %s\ncommand: %s", err, strings.TrimSpace(stderr.String()), machine.Shell(cmd))
+	return fmt.Sprintf("%v\nprinted: %s\ncommand: %s", err, tail([]byte(output), 20), machine.Shell(cmd))
 }
 
 // asked checks what the server at an address answers.

@@ -92,13 +92,9 @@ func runPrograms(opts options, report *report) error {
 	var tasks []task
 	for _, p := range realPrograms {
 		path := filepath.Join(bin, p.name)
-		if _, err := os.Stat(path); err != nil {
-			install := exec.Command("go", "install", p.module)
-			install.Env, install.Dir = append(machine.GoEnvironment(), "GOBIN="+bin), os.TempDir()
-			if output, err := install.CombinedOutput(); err != nil {
-				report.skip("programs/"+p.name, p.module+" cannot be had here: "+firstLine(output))
-				continue
-			}
+		if why := install(p.module, bin, p.name); why != "" {
+			report.skip("programs/"+p.name, why)
+			continue
 		}
 		for _, platform := range opts.platforms {
 			c := newCase(p.name, "")
@@ -113,8 +109,22 @@ func runPrograms(opts options, report *report) error {
 			})
 		}
 	}
+	tasks = append(tasks, serverTasks(opts, report, bin)...)
 	runTasks(opts, report, tasks)
 	return nil
+}
+
+// install has the go command build a program of the module proxy; "" or why it cannot be had.
+func install(module, bin, name string) string {
+	if _, err := os.Stat(filepath.Join(bin, name)); err == nil {
+		return ""
+	}
+	cmd := exec.Command("go", "install", module)
+	cmd.Env, cmd.Dir = append(machine.GoEnvironment(), "GOBIN="+bin), os.TempDir()
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return module + " cannot be had here: " + firstLine(output)
+	}
+	return ""
 }
 
 func firstLine(output []byte) string {
