@@ -187,7 +187,11 @@ static void add_interface(struct text_list *list, enum machine machine, unsigned
 	const struct network_interface *interface)
 {
 	const uint8_t *mac = interface->boot.mac;
+	const char *mtu = "";
 
+	/* passt takes fragments for datagrams: there should be none. */
+	if (interface->backend == NETWORK_PASST)
+		mtu = alloc_text(",host_mtu=%d", NETWORK_PASST_MTU);
 	if (interface->backend == NETWORK_TAP)
 		add_value(list, "-netdev", alloc_text("tap,id=n%u,fd=%d", index, interface->fd));
 	else
@@ -200,8 +204,9 @@ static void add_interface(struct text_list *list, enum machine machine, unsigned
 				index, interface->pcap_fd));
 	/* Without the firmware's own program for booting from it. */
 	add_device(list, machine, NETWORK_FIRST_DEVICE + index, "virtio-net",
-		alloc_text(",netdev=n%u,mac=%02x:%02x:%02x:%02x:%02x:%02x%s", index, mac[0], mac[1],
-			mac[2], mac[3], mac[4], mac[5], machine == MACHINE_Q35 ? ",romfile=" : ""));
+		alloc_text(",netdev=n%u,mac=%02x:%02x:%02x:%02x:%02x:%02x%s%s", index, mac[0],
+			mac[1], mac[2], mac[3], mac[4], mac[5],
+			machine == MACHINE_Q35 ? ",romfile=" : "", mtu));
 }
 
 static void add_interfaces(

@@ -59,7 +59,7 @@ func main() {
 	}
 
 	if *suites == "" {
-		*suites = "unit,vm,diff,go"
+		*suites = "unit,vm,diff,network,go"
 		if *long {
 			*suites += ",toolchains,programs"
 		}

@@ -150,6 +150,9 @@ func checkCaddy(address, _ string) error {
 	client := &http.Client{Timeout: networkLimit, Transport: transport}
 	url := "https://localhost:" + port
 	response, err := client.Get(url + "/")
+	for end := time.Now().Add(networkLimit); err != nil && time.Now().Before(end); response, err = client.Get(url + "/") {
+		time.Sleep(100 * time.Millisecond) // the certificate is not in use yet
+	}
 	if err != nil {
 		return err
 	}
