@@ -5,7 +5,7 @@
 
 struct command {
 	const char *name;
-	const char *summary;
+	const char *summary; /* NULL: called by other programs only, not listed */
 	int (*main)(int argc, char **argv);
 	const char *help;
 };
@@ -15,6 +15,9 @@ extern const struct command commands[]; /* ends with a name of NULL */
 int run_main(int argc, char **argv);
 int exec_main(int argc, char **argv);
 int check_main(int argc, char **argv);
+int go_main(int argc, char **argv);
+int env_main(int argc, char **argv);
+int toolexec_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int version_main(int argc, char **argv);
 int help_main(int argc, char **argv);
@@ -22,6 +25,9 @@ int help_main(int argc, char **argv);
 extern const char run_help[];
 extern const char exec_help[];
 extern const char check_help[];
+extern const char go_help[];
+extern const char env_help[];
+extern const char toolexec_help[];
 extern const char doctor_help[];
 extern const char version_help[];
 extern const char help_help[];

@@ -34,8 +34,10 @@ static int list_commands(void)
 	puts("usage: burrow COMMAND [flags] …\n\n"
 	     "Runs Go programs, unmodified, each in a virtual machine of its own that\n"
 	     "behaves like a process.\n");
-	for (const struct command *command = commands; command->name != NULL; command++)
-		printf("  %-9s %s\n", command->name, command->summary);
+	for (const struct command *command = commands; command->name != NULL; command++) {
+		if (command->summary != NULL)
+			printf("  %-9s %s\n", command->name, command->summary);
+	}
 	puts("\n`burrow COMMAND --help` explains a command; so does burrow-COMMAND(1).");
 	return report_finish_output();
 }
