@@ -3,7 +3,8 @@ CLI_SOURCES += cli/main.c cli/run.c cli/exec.c cli/doctor.c cli/help.c cli/sessi
 	cli/pack.c cli/cpio.c cli/bundle.c \
 	cli/launch_kvm.c cli/launch_qemu.c cli/qemu_bridge.c
 
-CLI_SOURCES += cli/check.c cli/check_command.c cli/go.c cli/go_environment.c cli/toolexec.c
+CLI_SOURCES += cli/check.c cli/check_command.c cli/go.c cli/go_environment.c cli/toolexec.c cli/supervisor.c cli/machine_text.c \
+	cli/ps.c cli/logs.c cli/stop.c cli/sample.c cli/stats.c cli/metrics.c
 
 UNIT_TESTS += cli/cpio_test cli/bundle_test cli/environment_test \
 	cli/qemu_bridge_test

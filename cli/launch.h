@@ -6,11 +6,12 @@
 #include "cli/program.h"
 
 struct launch {
-	const struct options *options;
+	struct options *options; /* its network is opened by each start */
 	const struct program *program;
 	const struct text_list *environment;
 	const char *working_directory;
-	int files_fd; /* cpio archive, kept over exec; -1: none */
+	struct machine_handle *machine; /* its record, for the monitor's counters; NULL: none */
+	int files_fd;                   /* cpio archive, kept over exec; -1: none */
 };
 
 /* What became of the program; status is what the shell sees. */

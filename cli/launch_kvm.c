@@ -64,6 +64,8 @@ static void monitor_arguments(const struct launch *launch, struct text_list *lis
 	add_pair(list, "--cpus", alloc_text("%u", options->cpus));
 	if (launch->files_fd >= 0)
 		add_pair(list, "--files", alloc_text("/proc/self/fd/%d", launch->files_fd));
+	if (launch->machine != NULL)
+		add_pair(list, "--record", alloc_text("%d", launch->machine->fd));
 	if (options->verbose)
 		text_list_add(list, alloc_text("--verbose"));
 	if (options->trace_syscalls)
@@ -146,5 +148,7 @@ struct launch_result launch_kvm_wait(const struct launch *launch)
 		sigprocmask(SIG_SETMASK, &before, NULL);
 		exec_monitor(arguments.items, launch->environment->items);
 	}
+	if (launch->machine != NULL)
+		launch->machine->record->machine_pid = pid;
 	return forward_signals(pid, &signals);
 }

@@ -320,6 +320,8 @@ struct launch_result launch_qemu(const struct launch *launch)
 		report_fail(STATUS_TOOL_FAILED, "cannot start QEMU: %s", strerror(errno));
 	if (bridge.pid == 0)
 		become_qemu(arguments.items, pipe_ends[1], &before, parent);
+	if (launch->machine != NULL)
+		launch->machine->record->machine_pid = bridge.pid;
 	for (int i = 0; i < 3; i++)
 		close(theirs[i]);
 	close(pipe_ends[1]);

@@ -111,6 +111,24 @@ static void understand_json(struct options *options)
 	report_set_json(options->json_fd);
 }
 
+/* Name, background, restarts. */
+static void understand_management(struct options *options)
+{
+	if (options->name != NULL && !machines_is_name(options->name))
+		report_fail(STATUS_TOOL_FAILED,
+			"--name %s: a name has up to 63 letters, digits, '.', '_' and '-', and "
+			"starts with a letter, digit or '_'",
+			options->name);
+	if (options->restart_text == NULL)
+		return;
+	if (!restart_parse(options->restart_text, &options->restart))
+		report_fail(STATUS_TOOL_FAILED,
+			"--restart %s: unknown; there are no, always, on-failure and on-failure:N",
+			options->restart_text);
+	if (!options->detach)
+		report_fail(STATUS_TOOL_FAILED, "--restart is for VMs in the background: add -d");
+}
+
 static void check_environment(const struct options *options)
 {
 	for (size_t i = 0; i < options->environment.count; i++) {
@@ -150,6 +168,10 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 		{"--hostname", FLAG_TEXT, &options->network.hostname, "NAME"},
 		{"--pcap", FLAG_LIST, &options->network.pcaps_text, "FILE"},
 		{"--sniff", FLAG_SWITCH, &options->network.sniff, NULL},
+		{"--name", FLAG_TEXT, &options->name, "NAME"},
+		{"--detach", FLAG_SWITCH, &options->detach, NULL},
+		{"-d", FLAG_SWITCH, &options->detach, NULL},
+		{"--restart", FLAG_TEXT, &options->restart_text, "no|on-failure[:N]|always"},
 		{"--verbose", FLAG_SWITCH, &options->verbose, NULL},
 		{"-v", FLAG_SWITCH, &options->verbose, NULL},
 		{"--trace-syscalls", FLAG_SWITCH, &options->trace_syscalls, NULL},
@@ -164,6 +186,7 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 	understand_memory(options);
 	understand_cpus(options);
 	network_understand(&options->network);
+	understand_management(options);
 	check_environment(options);
 	check_working_directory(options);
 	options->files_limit_bytes =

@@ -3,6 +3,7 @@
 #define CLI_OPTIONS_H
 
 #include "host/alloc.h"
+#include "cli/supervisor.h"
 #include "host/network.h"
 
 /* Of QEMU. */
@@ -23,6 +24,9 @@ struct options {
 	struct text_list add;         /* HOST[:GUEST] */
 	bool clean_environment;
 	bool no_working_directory_files; /* exec: do not pack the current directory */
+	const char *name;                /* of the VM for `burrow ps`, or NULL */
+	const char *restart_text;
+	bool detach;
 	bool verbose;
 	bool trace_syscalls;
 	struct network network;
@@ -33,6 +37,7 @@ struct options {
 	uint64_t memory_bytes;
 	uint64_t files_limit_bytes;
 	unsigned cpus;
+	struct restart_policy restart;
 	int json_fd; /* -1: no JSON */
 
 	const char *program;

@@ -23,6 +23,9 @@
 	"  --hostname NAME    of the VM\n"                                                         \
 	"  --pcap [NAME=]FILE write what passes an interface, for tcpdump or Wireshark\n"          \
 	"  --sniff            one line for each packet, on stderr\n"                               \
+	"  --name NAME        of the VM for burrow ps (default: after the program)\n"              \
+	"  --detach, -d       in the background; its output goes to burrow logs\n"                 \
+	"  --restart WHEN     with -d: no (default), on-failure, on-failure:N or always\n"         \
 	"  --verbose, -v      kernel log and a summary, on stderr\n"                               \
 	"  --trace-syscalls   one line for each system call, on stderr\n"                          \
 	"  --json[=FD]        result or error as one JSON object on stderr, or on FD\n"            \

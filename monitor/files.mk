@@ -2,7 +2,7 @@ MONITOR_SOURCES += monitor/main.c monitor/options.c monitor/message.c monitor/ti
 	monitor/kernel_file.c monitor/layout.c monitor/give_back.c monitor/guest_memory.c monitor/image.c \
 	monitor/vm.c monitor/cpuid.c monitor/vcpu.c monitor/ring.c monitor/stream.c \
 	monitor/control.c monitor/signals.c monitor/teardown.c monitor/io.c monitor/net.c \
-	monitor/net_stream.c monitor/net_capture.c monitor/net_decode.c monitor/report.c
+	monitor/net_stream.c monitor/net_capture.c monitor/net_decode.c monitor/record.c monitor/report.c
 
 UNIT_TESTS += monitor/give_back_test
 monitor/give_back_test_SOURCES := monitor/give_back.c monitor/layout.c monitor/ring.c \
@@ -20,7 +20,7 @@ monitor/control_fuzz_SOURCES := $(monitor/control_test_SOURCES)
 
 UNIT_TESTS += monitor/net_test
 monitor/net_test_SOURCES := monitor/net.c monitor/net_stream.c monitor/net_capture.c \
-	monitor/net_decode.c monitor/ring.c monitor/guest_memory.c monitor/message.c lib/format.c
+	monitor/net_decode.c monitor/record.c monitor/ring.c monitor/guest_memory.c monitor/message.c lib/format.c
 FUZZERS += monitor/net_fuzz
 monitor/net_fuzz_SOURCES := $(monitor/net_test_SOURCES)
 

@@ -18,6 +18,7 @@
 #include "monitor/image.h"
 #include "monitor/io.h"
 #include "monitor/message.h"
+#include "monitor/record.h"
 #include "monitor/signals.h"
 #include "monitor/timeline.h"
 #include "monitor/vcpu.h"
@@ -152,6 +153,8 @@ int main(int argc, char **argv)
 	timeline_mark(MARK_START);
 	occupy_standard_streams();
 	options_parse(&machine.options, argc, argv);
+	if (machine.options.record_fd != 0)
+		record_open(machine.options.record_fd);
 	signals_block();
 	signal(SIGBUS, on_bus_error);
 	timeline_mark(MARK_OPTIONS);

@@ -9,6 +9,7 @@
 
 #include "monitor/net.h"
 #include "monitor/net_stream.h"
+#include "monitor/record.h"
 
 #ifndef TUN_F_USO4 /* Linux 6.2 */
 #define TUN_F_USO4 0x20
@@ -90,6 +91,8 @@ void net_window_consume(struct net_device *device, size_t bytes)
 	uint16_t chains = 0;
 	unsigned part = 0;
 
+	record_counters->net_received_bytes += bytes - NET_HEADER_BYTES;
+	record_counters->net_received_packets++;
 	if (window->parts[0].iov_len < NET_HEADER_BYTES) {
 		device->broken = "a receive buffer shorter than the header of a frame";
 		return;
@@ -158,6 +161,13 @@ void net_frame_done(struct net_device *device)
 		device->interrupt(device);
 }
 
+void net_frame_sent(struct net_device *device, size_t bytes)
+{
+	record_counters->net_sent_bytes += bytes - NET_HEADER_BYTES;
+	record_counters->net_sent_packets++;
+	net_frame_done(device);
+}
+
 int net_next_frame(struct net_device *device, size_t *bytes)
 {
 	struct ring *ring = &device->from_guest;
@@ -191,7 +201,7 @@ static bool tap_transmit(struct net_device *device)
 		 * down. A network loses frames. */
 		net_capture_frame(
 			&device->capture, device->parts, (unsigned)count, bytes, NET_FROM_GUEST);
-		net_frame_done(device);
+		net_frame_sent(device, bytes);
 		frames++;
 	}
 	return frames > 0;

@@ -79,7 +79,8 @@ void net_window_consume(struct net_device *device, size_t bytes);
 /* The frame of the first chain of from_guest in device->parts, header included; its count, and
  * *bytes. 0: none left, or the ring is broken. Chains that hold no frame are given back. */
 int net_next_frame(struct net_device *device, size_t *bytes);
-/* The first chain has been sent or dropped. */
+/* The first chain has been dropped; or sent, with its `bytes` as net_next_frame() gave them. */
 void net_frame_done(struct net_device *device);
+void net_frame_sent(struct net_device *device, size_t bytes);
 
 #endif

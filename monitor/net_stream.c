@@ -225,7 +225,7 @@ bool net_stream_transmit(struct net_device *device, unsigned batch)
 			keep_rest(stream, stream->parts, used, sent);
 		net_capture_frame(
 			&device->capture, device->parts, (unsigned)count, bytes, NET_FROM_GUEST);
-		net_frame_done(device);
+		net_frame_sent(device, bytes);
 		frames++;
 	}
 	return frames > 0;

@@ -1,6 +1,7 @@
 /*
  * Parses the command line; strict, because only `burrow run` writes it.
  */
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ static const char usage[] =
 	"         [--verbose] [--trace-syscalls] [--env K=V]... [--host-env] [--cwd DIR] [--name "
 	"PATH]\n"
 	"         [--net NAME,tap|stream,FD,MAC,MTU,PCAP_FD [--net-settings TEXT]]... [--sniff]\n"
-	"         [--hostname NAME] -- PROGRAM [ARGUMENT...]\n"
+	"         [--hostname NAME] [--record FD] -- PROGRAM [ARGUMENT...]\n"
 	"Runs a static linux/amd64 program in a VM of its own. `burrow run` starts it; see\n"
 	"burrow-run(1).\n";
 
@@ -96,6 +97,15 @@ static unsigned parse_cpus(const char *text)
 	return (unsigned)value;
 }
 
+static int parse_descriptor(const char *name, const char *text)
+{
+	uint64_t value;
+
+	if (!options_parse_size(text, &value) || value < 3 || value > INT_MAX)
+		message_fail(STATUS_MONITOR_FAILED, "%s %s: not a descriptor", name, text);
+	return (int)value;
+}
+
 static const char *parse_environment(struct options *options, char *text)
 {
 	if (!strchr(text, '=') || text[0] == '=')
@@ -149,6 +159,8 @@ static bool parse_valued(struct options *options, const char *name, char *value)
 		options->cpus = value ? parse_cpus(value) : 0;
 	else if (strcmp(name, "--hostname") == 0)
 		options->hostname = value;
+	else if (strcmp(name, "--record") == 0)
+		options->record_fd = value ? parse_descriptor("--record", value) : 0;
 	else if (strcmp(name, "--net") == 0)
 		(void)(value ? parse_interface(options, value) : NULL);
 	else if (strcmp(name, "--net-settings") == 0)

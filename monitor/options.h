@@ -30,6 +30,7 @@ struct options {
 	const char *directory; /* working directory of the program; NULL: / */
 	uint64_t mem_bytes;    /* multiple of 2 MiB */
 	unsigned cpus;
+	int record_fd; /* of abi/machine_record.h; 0: none */
 	bool verbose;
 	bool trace_syscalls;
 	bool host_environment;
