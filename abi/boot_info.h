@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define BOOT_INFO_MAGIC   0x776f7272754221ull
-#define BOOT_INFO_VERSION 2
+#define BOOT_INFO_VERSION 3
 
 #define BOOT_MAX_REGIONS 16
 #define BOOT_MAX_MODULES 8
@@ -23,8 +23,10 @@
 #define BOOT_MAX_QUEUES  18 /* a network device: 8 pairs and its control queue */
 #define BOOT_MAX_CPUS    64
 
-#define BOOT_MAX_INTERFACES 8
-#define BOOT_HOSTNAME_BYTES 64
+#define BOOT_MAX_INTERFACES  8
+#define BOOT_MAX_DISKS       8
+#define BOOT_HOSTNAME_BYTES  64
+#define BOOT_DISK_NAME_BYTES 24 /* of which a virtio block device can tell 20 */
 
 enum boot_region_type {
 	BOOT_REGION_RAM = 1,      /* free for the kernel; fresh regions read as zeroes */
@@ -100,6 +102,22 @@ struct boot_interface {
 	char settings[488]; /* text of lib/net_config.h, ends in NUL; may be empty */
 };
 
+enum boot_disk_flags {
+	BOOT_DISK_READ_ONLY = 1,
+};
+
+/*
+ * A block device that the user named. Of the STATIC block devices the n-th has the n-th
+ * entry; another belongs to the entry whose name its identifier is (VIRTIO_BLK_T_GET_ID). A
+ * device without an entry is named disk0, disk1... and is not mounted.
+ */
+struct boot_disk {
+	char name[BOOT_DISK_NAME_BYTES]; /* letters, digits, - and _; ends in NUL */
+	char mount_path[224];            /* absolute, ends in NUL; empty: not mounted */
+	uint32_t flags;                  /* enum boot_disk_flags */
+	uint32_t reserved;
+};
+
 enum boot_stream_kind {
 	BOOT_STREAM_CLOSED = 0,
 	BOOT_STREAM_PIPE = 1,
@@ -152,6 +170,10 @@ struct boot_info {
 	uint32_t reserved;
 	char hostname[BOOT_HOSTNAME_BYTES]; /* ends in NUL; empty: the kernel's default */
 
+	uint64_t disks;      /* struct boot_disk[disk_count]; stays where it is */
+	uint32_t disk_count; /* at most BOOT_MAX_DISKS */
+	uint32_t reserved2;
+
 	struct boot_region regions[BOOT_MAX_REGIONS];
 	struct boot_module modules[BOOT_MAX_MODULES];
 	struct boot_device devices[BOOT_MAX_DEVICES];
@@ -162,7 +184,8 @@ _Static_assert(sizeof(struct boot_module) == 24, "shared layout");
 _Static_assert(sizeof(struct boot_queue) == 40, "shared layout");
 _Static_assert(sizeof(struct boot_device) == 40 + 18 * 40, "shared layout");
 _Static_assert(sizeof(struct boot_interface) == 512, "shared layout");
-_Static_assert(sizeof(struct boot_info) == 280 + 16 * 24 + 8 * 24 + 16 * 760, "shared layout");
+_Static_assert(sizeof(struct boot_disk) == 256, "shared layout");
+_Static_assert(sizeof(struct boot_info) == 296 + 16 * 24 + 8 * 24 + 16 * 760, "shared layout");
 
 /* Port of our monitor: a 32-bit write ends the VM with that exit status (0-255),
  * a write with bit 31 set reports a kernel panic (registers follow on CONTROL). */

@@ -21,7 +21,7 @@
 #include "abi/boot_info.h"
 
 #define BUNDLE_MAGIC   0x656c646e7562ull
-#define BUNDLE_VERSION 2
+#define BUNDLE_VERSION 3
 
 struct bundle_header {
 	uint64_t magic;
@@ -40,9 +40,12 @@ struct bundle_header {
 	uint32_t interface_count;
 	uint64_t interfaces; /* struct boot_interface[]; offset from the header */
 	char hostname[BOOT_HOSTNAME_BYTES];
+	uint64_t disks; /* struct boot_disk[]; offset from the header */
+	uint32_t disk_count;
+	uint32_t reserved;
 	struct boot_module modules[BOOT_MAX_MODULES]; /* base: offset from the header */
 };
 
-_Static_assert(sizeof(struct bundle_header) == 200 + 8 * 24, "shared layout");
+_Static_assert(sizeof(struct bundle_header) == 216 + 8 * 24, "shared layout");
 
 #endif

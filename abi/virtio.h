@@ -54,8 +54,9 @@ enum virtio_id {
 	VIRTIO_ID_FS = 26,
 };
 
-#define VIRTIO_F_EVENT_IDX (1ull << 29)
-#define VIRTIO_F_VERSION_1 (1ull << 32)
+#define VIRTIO_F_INDIRECT_DESC (1ull << 28)
+#define VIRTIO_F_EVENT_IDX     (1ull << 29)
+#define VIRTIO_F_VERSION_1     (1ull << 32)
 
 #define VIRTIO_CONSOLE_F_MULTIPORT (1ull << 1)
 
@@ -133,6 +134,71 @@ struct virtio_net_header {
 struct virtio_fs_config {
 	char tag[VIRTIO_FS_TAG_BYTES]; /* filled up with NULs; may have none */
 	uint32_t request_queues;
+};
+
+/* ---- block device (section 5.2): all queues carry requests -------------------------- */
+
+#define VIRTIO_BLK_F_SIZE_MAX     (1ull << 1)
+#define VIRTIO_BLK_F_SEG_MAX      (1ull << 2)
+#define VIRTIO_BLK_F_RO           (1ull << 5)
+#define VIRTIO_BLK_F_BLK_SIZE     (1ull << 6)
+#define VIRTIO_BLK_F_FLUSH        (1ull << 9)
+#define VIRTIO_BLK_F_CONFIG_WCE   (1ull << 11)
+#define VIRTIO_BLK_F_MQ           (1ull << 12)
+#define VIRTIO_BLK_F_DISCARD      (1ull << 13)
+#define VIRTIO_BLK_F_WRITE_ZEROES (1ull << 14)
+
+#define VIRTIO_BLK_SECTOR_BYTES 512u /* the unit of all sector numbers */
+#define VIRTIO_BLK_ID_BYTES     20u
+
+struct virtio_blk_config {
+	uint64_t capacity; /* sectors */
+	uint32_t size_max; /* F_SIZE_MAX: bytes of a segment */
+	uint32_t seg_max;  /* F_SEG_MAX: segments of a request */
+	uint8_t geometry[4];
+	uint32_t blk_size; /* F_BLK_SIZE: bytes of a block, the unit that is best used */
+	uint8_t topology[8];
+	uint8_t writeback;
+	uint8_t unused;
+	uint16_t num_queues;          /* F_MQ */
+	uint32_t max_discard_sectors; /* F_DISCARD: of one segment */
+	uint32_t max_discard_seg;
+	uint32_t discard_sector_alignment;
+	uint32_t max_write_zeroes_sectors; /* F_WRITE_ZEROES */
+	uint32_t max_write_zeroes_seg;
+	uint8_t write_zeroes_may_unmap;
+	uint8_t unused1[3];
+};
+
+enum virtio_blk_type {
+	VIRTIO_BLK_T_IN = 0,
+	VIRTIO_BLK_T_OUT = 1,
+	VIRTIO_BLK_T_FLUSH = 4,
+	VIRTIO_BLK_T_GET_ID = 8, /* fills VIRTIO_BLK_ID_BYTES; NUL only if there is room */
+	VIRTIO_BLK_T_DISCARD = 11,
+	VIRTIO_BLK_T_WRITE_ZEROES = 13,
+};
+
+enum virtio_blk_status {
+	VIRTIO_BLK_S_OK = 0,
+	VIRTIO_BLK_S_IOERR = 1,
+	VIRTIO_BLK_S_UNSUPP = 2,
+};
+
+/* A request: this, data, and one byte of status that the device writes. */
+struct virtio_blk_header {
+	uint32_t type;
+	uint32_t reserved;
+	uint64_t sector;
+};
+
+#define VIRTIO_BLK_ZEROES_UNMAP 1u
+
+/* Data of DISCARD and WRITE_ZEROES. */
+struct virtio_blk_range {
+	uint64_t sector;
+	uint32_t sector_count;
+	uint32_t flags;
 };
 
 enum virtio_status {
@@ -230,6 +296,10 @@ _Static_assert(sizeof(struct virtio_used_entry) == 8, "virtio layout");
 _Static_assert(sizeof(struct virtio_fs_config) == 40, "virtio layout");
 _Static_assert(sizeof(struct virtio_net_config) == 12, "virtio layout");
 _Static_assert(sizeof(struct virtio_net_header) == 12, "virtio layout");
+_Static_assert(sizeof(struct virtio_blk_config) == 64, "virtio layout");
+_Static_assert(offsetof(struct virtio_blk_config, max_discard_sectors) == 36, "virtio layout");
+_Static_assert(sizeof(struct virtio_blk_header) == 16, "virtio layout");
+_Static_assert(sizeof(struct virtio_blk_range) == 16, "virtio layout");
 _Static_assert(offsetof(struct virtio_available, entries) == 4, "virtio layout");
 _Static_assert(offsetof(struct virtio_used, entries) == 4, "virtio layout");
 

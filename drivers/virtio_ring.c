@@ -47,6 +47,16 @@ static uint16_t write_descriptor(
 	return next;
 }
 
+/* Makes the chain that starts at `first` the next available one. */
+static void offer(struct virtio_ring *ring, uint16_t first, struct virtio_slot slot)
+{
+	slot.next = ring->slots[first].next;
+	ring->slots[first] = slot;
+	ring->available->entries[ring->next & (ring->size - 1)] = first;
+	ring->next++;
+	ring->in_flight++;
+}
+
 bool virtio_ring_add(struct virtio_ring *ring, const struct virtio_buffer *buffers, uint16_t count,
 	uint32_t token)
 {
@@ -61,12 +71,38 @@ bool virtio_ring_add(struct virtio_ring *ring, const struct virtio_buffer *buffe
 	}
 	ring->free_first = index;
 	ring->free_count -= count;
-	ring->slots[first].token = token;
-	ring->slots[first].capacity = capacity;
-	ring->slots[first].length = count;
-	ring->available->entries[ring->next & (ring->size - 1)] = first;
-	ring->next++;
-	ring->in_flight++;
+	offer(ring, first,
+		(struct virtio_slot){.token = token, .capacity = capacity, .length = count});
+	return true;
+}
+
+bool virtio_ring_add_indirect(struct virtio_ring *ring, volatile struct virtio_descriptor *table,
+	uint64_t table_phys, const struct virtio_buffer *buffers, uint16_t count, uint32_t token)
+{
+	uint16_t first = ring->free_first;
+	volatile struct virtio_descriptor *descriptor = &ring->descriptors[first];
+	uint32_t capacity = 0;
+
+	if (ring->broken || count == 0 || ring->free_count == 0)
+		return false;
+	for (uint16_t i = 0; i < count; i++) {
+		bool more = i + 1 < count;
+
+		table[i].address = buffers[i].phys;
+		table[i].bytes = buffers[i].bytes;
+		table[i].flags =
+			(uint16_t)((more ? VIRTIO_DESCRIPTOR_NEXT : 0) |
+				   (buffers[i].device_writes ? VIRTIO_DESCRIPTOR_WRITE : 0));
+		table[i].next = more ? (uint16_t)(i + 1) : 0;
+		capacity += buffers[i].device_writes ? buffers[i].bytes : 0;
+	}
+	descriptor->address = table_phys;
+	descriptor->bytes = (uint32_t)(count * sizeof(*table));
+	descriptor->flags = VIRTIO_DESCRIPTOR_INDIRECT;
+	descriptor->next = 0;
+	ring->free_first = ring->slots[first].next;
+	ring->free_count--;
+	offer(ring, first, (struct virtio_slot){.token = token, .capacity = capacity, .length = 1});
 	return true;
 }
 

@@ -1,6 +1,6 @@
 /*
  * The driver's side of a split virtqueue (virtio 1.2, section 2.7), with or without
- * VIRTIO_F_EVENT_IDX, without indirect descriptors.
+ * VIRTIO_F_EVENT_IDX and VIRTIO_F_INDIRECT_DESC.
  *
  * The device is not trusted: what it may write is read once and checked against a
  * copy of the chains kept in `slots`, which it cannot reach. A ring that makes no
@@ -51,6 +51,11 @@ void virtio_ring_init(struct virtio_ring *ring, void *descriptors, void *availab
 /* Queues a chain (readable buffers first), not yet published. False: no room. */
 MUST_CHECK bool virtio_ring_add(struct virtio_ring *ring, const struct virtio_buffer *buffers,
 	uint16_t count, uint32_t token);
+/* The same as one descriptor that points to `table`, memory of the caller with room for
+ * `count` descriptors, until the chain is taken back. For VIRTIO_F_INDIRECT_DESC only. */
+MUST_CHECK bool virtio_ring_add_indirect(struct virtio_ring *ring,
+	volatile struct virtio_descriptor *table, uint64_t table_phys,
+	const struct virtio_buffer *buffers, uint16_t count, uint32_t token);
 /* Shows the device what was added; true if it wants a doorbell. */
 bool virtio_ring_publish(struct virtio_ring *ring);
 /* The next completed chain: its token and how much the device wrote. False: none. */

@@ -1,5 +1,6 @@
 /* Boot of the kernel: one ordered list of calls, on vcpu 0, each with what it needs. */
 #include "abi/boot_info.h"
+#include "kernel/block/block.h"
 #include "kernel/console.h"
 #include "kernel/entropy.h"
 #include "kernel/exec/exec.h"
@@ -41,6 +42,7 @@ _Noreturn void kernel_main(void)
 		panic("not enough memory to boot");
 	net_device_find_all(); /* their configuration begins */
 	net_poll_init();
+	block_find_all();
 	if (proc_net_init() != 0)
 		panic("not enough memory to boot");
 	if (info->flags & BOOT_TRACE_SYSCALLS)

@@ -35,16 +35,20 @@ struct block_request {
 	uint64_t bytes;
 	const struct block_segment *segments; /* READ and WRITE: they add up to `bytes` */
 	uint32_t segment_count;
-	int error; /* set before done: 0, -EIO, -ENOSPC, -EOPNOTSUPP, -EROFS */
+	/* Set before done: 0, -EIO, -ENOSPC, -EOPNOTSUPP, -EROFS, -EINVAL (not within the device,
+	 * or not whole sectors), -ENOMEM (it had to be split). */
+	int error;
 	void (*done)(struct block_request *request);
-	void *context; /* the caller's */
+	void *context;       /* the caller's */
+	uint64_t started_ns; /* block.c's */
 };
 
 struct block_device;
 
 struct block_ops {
-	/* Takes the request; never fails, but by way of request->error. May sleep while the
-	 * device's queue is full. Requests of one vcpu may wait for block_start(). */
+	/* Takes a request that keeps the device's limits; never fails, but by way of
+	 * request->error. Ends with block_complete(). Does not sleep: what finds no room waits in
+	 * line. Requests of one vcpu may wait for start(). */
 	void (*submit)(struct block_device *device, struct block_request *request);
 	/* Tells the device of what was submitted on this vcpu. */
 	void (*start)(struct block_device *device);
@@ -64,21 +68,38 @@ struct block_device {
 	uint32_t queue_count;
 	bool read_only;
 	bool volatile_cache; /* FLUSH matters; without it a completed write is stable */
-	uint64_t reads, writes, read_bytes, written_bytes, flushes, errors; /* atomics */
+
+	/* ---- block.c's; atomics ---- */
+	uint64_t reads, writes, read_bytes, written_bytes, flushes, discards, discarded_bytes,
+		errors;
+	uint64_t read_ns, write_ns, flush_ns, discard_ns; /* sums of the requests' times */
+	uint32_t in_flight;
+	uint32_t number; /* /dev: major BLOCK_MAJOR, minor 16 times this */
 };
 
-void block_register(struct block_device *device); /* the driver's; never undone */
+#define BLOCK_MAJOR 254u
+
+/* Sets up and registers all devices; once, at boot. Implemented by the driver. */
+void block_find_all(void);
+/* The driver's, once, at boot; never undone. Its name is unique. */
+void block_register(struct block_device *device);
 struct block_device *block_find(const char *name);
 struct block_device *block_next(struct block_device *previous); /* NULL: the first */
 
-/* Sleeps until all is done; splits by the device's limits. 0 or the first error. */
+/* The driver's: the request, taken by submit(), is done; its error is set. */
+void block_complete(struct block_device *device, struct block_request *request);
+
+/* Sleeps until all is done; splits by the device's limits. 0 or the first error. `linear` is
+ * kernel memory with one physical run: of the heap or the page allocator. */
 int block_read(struct block_device *device, uint64_t offset, void *linear, uint64_t bytes);
 int block_write(struct block_device *device, uint64_t offset, const void *linear, uint64_t bytes);
 int block_flush(struct block_device *device);
 int block_discard(struct block_device *device, uint64_t offset, uint64_t bytes);
 int block_write_zeroes(struct block_device *device, uint64_t offset, uint64_t bytes);
-/* Requests of any size and number of segments, split by the device's limits; block_start()
- * included. `done` as above. */
+/* Submits and sleeps until it is done; returns request->error. `done` is not the caller's. */
+int block_submit_wait(struct block_device *device, struct block_request *request);
+/* Requests of any size and number of segments, split by the device's limits; start() included.
+ * `done` as above; it may be called before this returns. Does not sleep. */
 void block_submit(struct block_device *device, struct block_request *request);
 
 #endif

@@ -227,7 +227,7 @@ static bool prepare_halt(void)
 	return !is_pending;
 }
 
-static const struct sched_device_poll device_poll_of_network = {
+static struct sched_device_poll device_poll_of_network = {
 	.poll = net_poll,
 	.enter_idle = enter_idle,
 	.leave_idle = leave_idle,
@@ -239,5 +239,5 @@ void net_poll_init(void)
 	if (!net_has_devices)
 		return;
 	timer_init(&state.watchdog, on_watchdog);
-	sched_device_poll = &device_poll_of_network;
+	device_poll_add(&device_poll_of_network);
 }

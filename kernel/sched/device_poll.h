@@ -1,6 +1,6 @@
 /*
  * Devices that are polled: how the scheduler and system calls that find nothing let the
- * network look at its rings, without knowing of it. An interrupt costs some 20 us where a
+ * network and disks look at their rings, without knowing of them. An interrupt costs some 20 us where a
  * look costs 0.1, so vcpus look before they sleep, and while they idle.
  */
 #ifndef KERNEL_SCHED_DEVICE_POLL_H
@@ -17,17 +17,29 @@ struct sched_device_poll {
 	/* It is about to halt. True: an interrupt will come; false: look again. After a halt
 	 * comes enter_idle(). */
 	bool (*prepare_halt)(void);
+	struct sched_device_poll *next; /* device_poll.c's */
 };
 
-/* Set once, at boot. NULL: nothing to poll. */
-extern const struct sched_device_poll *sched_device_poll;
+/* The first; NULL: nothing to poll. Written at boot. */
+extern struct sched_device_poll *sched_device_poll;
+
+/* At boot. It stays for ever. */
+void device_poll_add(struct sched_device_poll *device);
 
 /* For what is about to find nothing and sleep. */
 static inline bool device_poll(void)
 {
-	const struct sched_device_poll *device = READ_ONCE(sched_device_poll);
+	bool had_something = false;
 
-	return device != NULL && device->poll();
+	for (struct sched_device_poll *device = READ_ONCE(sched_device_poll); device != NULL;
+		device = device->next)
+		had_something |= device->poll();
+	return had_something;
 }
+
+/* For the idle loop: of all devices. */
+void device_poll_enter_idle(void);
+void device_poll_leave_idle(void);
+bool device_poll_prepare_halt(void); /* false: this vcpu goes on polling all of them */
 
 #endif

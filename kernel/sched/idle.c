@@ -156,11 +156,10 @@ static void halt_until_timer(struct cpu *cpu)
 
 static void halt(struct cpu *cpu)
 {
-	if (sched_device_poll != NULL && !sched_device_poll->prepare_halt())
+	if (!device_poll_prepare_halt())
 		return;
 	halt_until_timer(cpu);
-	if (sched_device_poll != NULL)
-		sched_device_poll->enter_idle();
+	device_poll_enter_idle();
 }
 
 /* Gives memory that the program no longer uses back to the host, a little at a time. */
@@ -215,8 +214,7 @@ static void wait_for_work(struct cpu *cpu)
 	uint64_t start = arch_ticks(), now = start, poll_start = start;
 	bool halted = false;
 
-	if (sched_device_poll != NULL)
-		sched_device_poll->enter_idle();
+	device_poll_enter_idle();
 	while (!find_work(cpu, now)) {
 		uint64_t deadline = timer_next_ticks(cpu->index);
 
@@ -232,8 +230,7 @@ static void wait_for_work(struct cpu *cpu)
 		halted = true;
 		poll_start = now = arch_ticks();
 	}
-	if (sched_device_poll != NULL)
-		sched_device_poll->leave_idle();
+	device_poll_leave_idle();
 	judge_kick(cpu, true);
 	adapt_polling(cpu, now - start, halted);
 }
