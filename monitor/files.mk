@@ -1,6 +1,7 @@
 MONITOR_SOURCES += monitor/main.c monitor/options.c monitor/message.c monitor/timeline.c \
 	monitor/kernel_file.c monitor/layout.c monitor/give_back.c monitor/guest_memory.c monitor/image.c \
 	monitor/vm.c monitor/cpuid.c monitor/vcpu.c monitor/ring.c monitor/stream.c \
+	monitor/block.c monitor/block_log.c monitor/block_threads.c monitor/io_disk.c \
 	monitor/control.c monitor/signals.c monitor/teardown.c monitor/io.c monitor/net.c \
 	monitor/net_stream.c monitor/net_capture.c monitor/net_decode.c monitor/record.c monitor/report.c
 

@@ -270,6 +270,42 @@ static void add_interfaces(const struct machine *machine, struct boot_info *info
 	}
 }
 
+static void add_disk(
+	const struct machine *machine, struct boot_info *info, unsigned number, uint64_t config)
+{
+	unsigned queues = io_disk_queues(machine);
+	struct boot_device *device = &info->devices[info->device_count];
+
+	device->transport = BOOT_TRANSPORT_STATIC;
+	device->virtio_id = VIRTIO_ID_BLOCK;
+	device->interrupt = STREAM_FIRST_VECTOR + info->device_count++;
+	device->features = VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | io_disk_features(number);
+	device->base = config;
+	device->queue_count = queues;
+	for (unsigned queue = 0; queue < queues; queue++)
+		device->queues[queue] = layout_disk_queue(&machine->layout, number, queue);
+}
+
+static void add_disks(const struct machine *machine, struct boot_info *info)
+{
+	const struct layout *layout = &machine->layout;
+	const struct options *options = &machine->options;
+	struct boot_disk *disks = (void *)layout_host(layout, layout->disks);
+	struct virtio_blk_config *configs = (void *)layout_host(layout, layout->disk_configs);
+
+	info->disks = layout->disks;
+	info->disk_count = options->disk_count;
+	for (unsigned i = 0; i < options->disk_count; i++) {
+		const struct options_disk *disk = &options->disks[i];
+
+		memcpy(disks[i].name, disk->name, sizeof(disks[i].name));
+		strncpy(disks[i].mount_path, disk->mount_path, sizeof(disks[i].mount_path) - 1);
+		disks[i].flags = disk->read_only ? BOOT_DISK_READ_ONLY : 0;
+		configs[i] = io_disk_config(machine, i);
+		add_disk(machine, info, i, layout->disk_configs + i * sizeof(configs[0]));
+	}
+}
+
 static void add_devices(const struct layout *layout, struct boot_info *info)
 {
 	static const uint32_t roles[DEVICE_COUNT] = {
@@ -336,6 +372,8 @@ void image_build(struct machine *machine)
 	add_devices(layout, info);
 	if (options->interface_count)
 		add_interfaces(machine, info);
+	if (options->disk_count)
+		add_disks(machine, info);
 	if (options->hostname)
 		strncpy(info->hostname, options->hostname, sizeof(info->hostname) - 1);
 	build_tables(machine, info);

@@ -4,12 +4,24 @@
 #ifndef MONITOR_IO_H
 #define MONITOR_IO_H
 
+#include "abi/virtio.h"
 #include "monitor/machine.h"
 
 /* Opens the network interfaces of the options. Before image_build(). */
 void io_open_nets(struct machine *machine);
 /* Feature bits of the n-th of them. */
 uint64_t io_net_features(unsigned number);
+
+/* Opens the disks of the options. Before image_build(). */
+void io_open_disks(struct machine *machine);
+/* Starts serving them. After image_build() and vm_ready, before the guest runs. */
+void io_connect_disks(struct machine *machine);
+/* Queues that each disk has; feature bits and configuration of the n-th of them. */
+unsigned io_disk_queues(const struct machine *machine);
+uint64_t io_disk_features(unsigned number);
+struct virtio_blk_config io_disk_config(const struct machine *machine, unsigned number);
+/* From a vcpu thread: the doorbell of a disk was written. */
+void io_disk_doorbell(struct machine *machine, uint64_t address);
 
 /* Makes the doorbell and rings. After image_build(), before the guest runs. */
 void io_init(struct machine *machine);

@@ -19,7 +19,8 @@ static const uint16_t queue_sizes[DEVICE_COUNT][QUEUE_COUNT] = {
 	[DEVICE_CONTROL] = {16, 16},
 };
 
-#define NET_QUEUE_SIZE RING_MAX_SIZE
+#define NET_QUEUE_SIZE  RING_MAX_SIZE
+#define DISK_QUEUE_SIZE RING_MAX_SIZE
 
 uint16_t layout_queue_size(unsigned device, unsigned queue)
 {
@@ -32,19 +33,29 @@ static uint64_t queue_bytes(uint16_t size)
 	       ring_used_bytes(size);
 }
 
-struct boot_queue layout_queue(const struct layout *layout, unsigned device, unsigned queue)
+static struct boot_queue queue_at(uint64_t base, uint16_t size, uint64_t doorbell)
 {
-	uint16_t size = layout_queue_size(device, queue);
-	uint64_t base = layout->queues[device][queue];
 	uint64_t available = base + ring_descriptor_bytes(size);
 
 	return (struct boot_queue){
 		.descriptors = base,
 		.available = available,
 		.used = ALIGN_UP(available + ring_available_bytes(size), 4),
-		.doorbell = LAYOUT_DOORBELL,
+		.doorbell = doorbell,
 		.size = size,
 	};
+}
+
+struct boot_queue layout_queue(const struct layout *layout, unsigned device, unsigned queue)
+{
+	return queue_at(
+		layout->queues[device][queue], layout_queue_size(device, queue), LAYOUT_DOORBELL);
+}
+
+struct boot_queue layout_disk_queue(const struct layout *layout, unsigned disk, unsigned queue)
+{
+	return queue_at(
+		layout->disk_queues[disk][queue], DISK_QUEUE_SIZE, LAYOUT_DISK_DOORBELL(disk));
 }
 
 static uint64_t plan_queues(struct layout *layout, uint64_t at, unsigned devices)
@@ -65,6 +76,20 @@ static uint64_t plan_interfaces(struct layout *layout, uint64_t at, unsigned cou
 	at += count * sizeof(struct boot_interface);
 	layout->net_configs = at;
 	return ALIGN_UP(at + count * sizeof(struct virtio_net_config), PAGE_BYTES);
+}
+
+static uint64_t plan_disks(struct layout *layout, uint64_t at, const struct layout_sizes *sizes)
+{
+	for (unsigned disk = 0; disk < sizes->disks; disk++) {
+		for (unsigned queue = 0; queue < sizes->disk_queues; queue++) {
+			layout->disk_queues[disk][queue] = at;
+			at = ALIGN_UP(at + queue_bytes(DISK_QUEUE_SIZE), PAGE_BYTES);
+		}
+	}
+	layout->disks = at;
+	at += sizes->disks * sizeof(struct boot_disk);
+	layout->disk_configs = at;
+	return ALIGN_UP(at + sizes->disks * sizeof(struct virtio_blk_config), PAGE_BYTES);
 }
 
 /* Pages of boot tables: everything in the linear map, the kernel, the local APIC. */
@@ -118,7 +143,8 @@ void layout_plan(struct layout *layout, const struct layout_sizes *sizes)
 			plan_modules(layout, sizes, LAYOUT_HOLE_END + layout->high_bytes);
 
 	at = plan_queues(layout, LAYOUT_QUEUES, DEVICE_COUNT + sizes->interfaces);
-	layout->strings = plan_interfaces(layout, at, sizes->interfaces);
+	at = plan_interfaces(layout, at, sizes->interfaces);
+	layout->strings = plan_disks(layout, at, sizes);
 	at = ALIGN_UP(layout->strings + sizes->strings, PAGE_BYTES);
 	layout->tables = at;
 	at += table_pages(layout, layout->modules_end) * PAGE_BYTES;

@@ -6,6 +6,7 @@
  *   0x1000       struct boot_info
  *   ...          virtqueues of the static devices
  *   ...          network interfaces, if any: their settings, device configurations
+ *   ...          disks, if any: virtqueues, names, device configurations
  *   ...          strings (arguments, environment)
  *   ...          page tables, then free pages for more of them
  *   reserved_end, 2 MiB-aligned            free RAM up to 3 GiB; the rest from 4 GiB
@@ -40,6 +41,10 @@ enum layout_device { DEVICE_STDIO, DEVICE_STDERR, DEVICE_CONTROL, DEVICE_COUNT }
 #define LAYOUT_MAX_DEVICES (DEVICE_COUNT + BOOT_MAX_INTERFACES)
 enum layout_queue { QUEUE_TO_GUEST, QUEUE_FROM_GUEST, QUEUE_COUNT };
 
+#define LAYOUT_DISK_QUEUES 8 /* at most */
+/* Of disk n: doorbells of their own, as threads of their own serve the disks. */
+#define LAYOUT_DISK_DOORBELL(n) (LAYOUT_DOORBELL + 0x100 + 8 * (n))
+
 struct layout_module {
 	uint64_t base;
 	uint64_t bytes; /* not aligned */
@@ -54,8 +59,11 @@ struct layout_slot {
 struct layout {
 	uint64_t low_bytes, high_bytes; /* RAM from 0, RAM from 4 GiB */
 	uint64_t queues[LAYOUT_MAX_DEVICES][QUEUE_COUNT];
-	uint64_t interfaces;  /* struct boot_interface[] */
-	uint64_t net_configs; /* struct virtio_net_config[] */
+	uint64_t disk_queues[BOOT_MAX_DISKS][LAYOUT_DISK_QUEUES];
+	uint64_t disks;        /* struct boot_disk[] */
+	uint64_t disk_configs; /* struct virtio_blk_config[] */
+	uint64_t interfaces;   /* struct boot_interface[] */
+	uint64_t net_configs;  /* struct virtio_net_config[] */
 	uint64_t strings;
 	uint64_t tables, tables_end;
 	uint64_t reserved_end;
@@ -72,10 +80,13 @@ uint16_t layout_queue_size(unsigned device, unsigned queue);
 /* Guest-physical parts of a queue. */
 struct boot_queue layout_queue(const struct layout *layout, unsigned device, unsigned queue);
 
+struct boot_queue layout_disk_queue(const struct layout *layout, unsigned disk, unsigned queue);
+
 /* Sizes of what is to be placed; `program`, `files` and `sites` are 0 when absent. */
 struct layout_sizes {
 	uint64_t mem, kernel, program, files, sites, strings;
 	unsigned interfaces;
+	unsigned disks, disk_queues; /* each disk has as many */
 };
 
 /* Pure: fills all but the host addresses. */

@@ -92,6 +92,8 @@ static void plan_memory(void)
 		.sites = machine.sites.path ? machine.sites.bytes : IMAGE_SITES_BYTES,
 		.strings = image_strings_bytes(&machine),
 		.interfaces = machine.options.interface_count,
+		.disks = machine.options.disk_count,
+		.disk_queues = io_disk_queues(&machine),
 	};
 
 	layout_plan(&machine.layout, &sizes);
@@ -133,11 +135,13 @@ static void *run_io(void *argument)
 {
 	(void)argument;
 	io_open_nets(&machine);
+	io_open_disks(&machine);
 	image_build(&machine);
 	timeline_mark(MARK_IMAGE);
 	back_huge_page(0);
 	io_init(&machine);
 	gate_wait(&machine.vm_ready);
+	io_connect_disks(&machine);
 	vcpu_create(&vcpus[0], &machine, 0);
 	timeline_mark(MARK_VCPU);
 	gate_open(&machine.image_ready);

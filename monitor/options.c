@@ -19,6 +19,7 @@ static const char usage[] =
 	"         [--verbose] [--trace-syscalls] [--env K=V]... [--host-env] [--cwd DIR] [--name "
 	"PATH]\n"
 	"         [--net NAME,tap|stream,FD,MAC,MTU,PCAP_FD [--net-settings TEXT]]... [--sniff]\n"
+	"         [--disk NAME,ro|rw,FILE [--disk-mount PATH]]... [--disk-log FILE]\n"
 	"         [--hostname NAME] [--record FD] -- PROGRAM [ARGUMENT...]\n"
 	"Runs a static linux/amd64 program in a VM of its own. `burrow run` starts it; see\n"
 	"burrow-run(1).\n";
@@ -140,6 +141,37 @@ static const char *parse_settings(struct options *options, const char *text)
 	return text;
 }
 
+static const char *parse_disk(struct options *options, const char *text)
+{
+	struct options_disk *disk = &options->disks[options->disk_count];
+	char rights[4];
+	int used = 0;
+
+	if (options->disk_count == BOOT_MAX_DISKS ||
+		sscanf(text, "%23[^,],%2[a-z],%n", disk->name, rights, &used) != 2 || used == 0 ||
+		text[used] == '\0')
+		message_fail(STATUS_MONITOR_FAILED,
+			"--disk %s: not NAME,ro|rw,FILE, or more than %d", text, BOOT_MAX_DISKS);
+	disk->read_only = strcmp(rights, "ro") == 0;
+	disk->path = text + used;
+	disk->mount_path = "";
+	options->disk_count++;
+	return text;
+}
+
+static const char *parse_mount(struct options *options, const char *text)
+{
+	struct options_disk *disk = &options->disks[options->disk_count - 1];
+
+	if (options->disk_count == 0)
+		message_fail(STATUS_MONITOR_FAILED, "--disk-mount: comes after a --disk");
+	if (text[0] != '/' || strlen(text) >= sizeof(((struct boot_disk *)NULL)->mount_path))
+		message_fail(STATUS_MONITOR_FAILED,
+			"--disk-mount %s: not an absolute path, or too long", text);
+	disk->mount_path = text;
+	return text;
+}
+
 /* Options with a value. Returns false if `name` is none of them. */
 static bool parse_valued(struct options *options, const char *name, char *value)
 {
@@ -165,6 +197,12 @@ static bool parse_valued(struct options *options, const char *name, char *value)
 		(void)(value ? parse_interface(options, value) : NULL);
 	else if (strcmp(name, "--net-settings") == 0)
 		(void)(value ? parse_settings(options, value) : NULL);
+	else if (strcmp(name, "--disk") == 0)
+		(void)(value ? parse_disk(options, value) : NULL);
+	else if (strcmp(name, "--disk-mount") == 0)
+		(void)(value ? parse_mount(options, value) : NULL);
+	else if (strcmp(name, "--disk-log") == 0)
+		options->disk_log = value;
 	else if (strcmp(name, "--env") == 0)
 		(void)(value ? parse_environment(options, value) : NULL);
 	else

@@ -22,6 +22,14 @@ struct options_interface {
 	unsigned mtu;         /* 0: the usual 1500 */
 };
 
+/* A disk. */
+struct options_disk {
+	char name[BOOT_DISK_NAME_BYTES];
+	bool read_only;
+	const char *path;
+	const char *mount_path; /* "": not mounted */
+};
+
 struct options {
 	const char *kernel;
 	const char *files;     /* NULL: none */
@@ -38,7 +46,10 @@ struct options {
 	const char *hostname; /* NULL: none given */
 	struct options_interface interfaces[BOOT_MAX_INTERFACES];
 	unsigned interface_count;
-	char **environment; /* the K=V of each --env, in order */
+	struct options_disk disks[BOOT_MAX_DISKS];
+	unsigned disk_count;
+	const char *disk_log; /* NULL: none */
+	char **environment;   /* the K=V of each --env, in order */
 	unsigned environment_count;
 	char **arguments; /* the program's path as given, then its arguments */
 	unsigned argument_count;

@@ -252,6 +252,11 @@ static void handle_mmio(struct vcpu *vcpu)
 		io_doorbell(vcpu->machine);
 		return;
 	}
+	if (run->mmio.is_write && run->mmio.phys_addr >= LAYOUT_DISK_DOORBELL(0) &&
+		run->mmio.phys_addr < LAYOUT_DISK_DOORBELL(BOOT_MAX_DISKS)) {
+		io_disk_doorbell(vcpu->machine, run->mmio.phys_addr);
+		return;
+	}
 	if (!run->mmio.is_write)
 		memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
 	if (vcpu->machine->options.verbose && !is_reported) {
