@@ -67,6 +67,17 @@ static int write_interfaces(struct bundle *bundle, int fd, uint64_t *end)
 	return write_at(fd, bundle->interfaces, bytes, header->interfaces);
 }
 
+static int write_disks(struct bundle *bundle, int fd, uint64_t *end)
+{
+	struct bundle_header *header = &bundle->header;
+	uint64_t bytes = bundle->disk_count * sizeof(bundle->disks[0]);
+
+	header->disk_count = bundle->disk_count;
+	header->disks = ALIGN_UP(*end, sizeof(uint64_t));
+	*end = header->disks + bytes;
+	return write_at(fd, bundle->disks, bytes, header->disks);
+}
+
 static int write_modules(struct bundle *bundle, int fd, uint64_t *end)
 {
 	struct bundle_header *header = &bundle->header;
@@ -104,6 +115,8 @@ int64_t bundle_write(struct bundle *bundle, int fd)
 	end = header->strings + header->strings_bytes;
 	if (error == 0)
 		error = write_interfaces(bundle, fd, &end);
+	if (error == 0)
+		error = write_disks(bundle, fd, &end);
 	if (error == 0)
 		error = write_modules(bundle, fd, &end);
 	end = ALIGN_UP(end, PAGE); /* the last module's page belongs to it alone */

@@ -12,7 +12,7 @@ struct bundle_module {
 };
 
 /* The header's fields for flags, time, seed, streams, terminal and host name are filled by
- * the caller; the rest (magic, strings, modules, interfaces) by bundle_write(). */
+ * the caller; the rest (magic, strings, modules, interfaces, disks) by bundle_write(). */
 struct bundle {
 	struct bundle_header header;
 	const char *path; /* of the program, as the program sees it */
@@ -23,6 +23,8 @@ struct bundle {
 	uint32_t module_count;
 	const struct boot_interface *interfaces;
 	uint32_t interface_count;
+	const struct boot_disk *disks;
+	uint32_t disk_count;
 };
 
 /* Writes to `fd` from its start. Returns the size, or -errno. */

@@ -30,6 +30,7 @@ TEST(bundle_reads_back)
 	struct text_list arguments = {0}, environment = {0};
 	struct bundle *bundle = calloc(1, sizeof(*bundle));
 	const struct boot_interface *interfaces;
+	const struct boot_disk *disks;
 	const struct bundle_header *header;
 	const uint8_t *image;
 	int64_t bytes;
@@ -46,6 +47,8 @@ TEST(bundle_reads_back)
 	bundle->modules[0] = (struct bundle_module){BOOT_MODULE_PROGRAM, data, 5000};
 	bundle->modules[1] = (struct bundle_module){BOOT_MODULE_SITES, data + 4990, 10};
 	bundle->module_count = 2;
+	bundle->disks = (struct boot_disk[]){{.name = "data", .mount_path = "/data"}};
+	bundle->disk_count = 1;
 	bundle->interfaces = (struct boot_interface[]){{.name = "eth0"}, {.name = "eth1"}};
 	bundle->interface_count = 2;
 	image = write_and_map(bundle, &bytes);
@@ -60,6 +63,9 @@ TEST(bundle_reads_back)
 	CHECK_EQUAL(header->interface_count, 2);
 	interfaces = (const void *)(image + header->interfaces);
 	CHECK(strcmp(interfaces[1].name, "eth1") == 0);
+	CHECK_EQUAL(header->disk_count, 1);
+	disks = (const void *)(image + header->disks);
+	CHECK(strcmp(disks[0].mount_path, "/data") == 0);
 	CHECK_EQUAL(header->module_count, 2);
 	CHECK_EQUAL(header->modules[0].base, 4096);
 	CHECK_EQUAL(header->modules[0].bytes, 5000);

@@ -54,6 +54,22 @@ static void add_network(struct text_list *list, const struct network *network)
 		add_pair(list, "--hostname", alloc_text("%s", network->hostname));
 }
 
+static void add_disks(struct text_list *list, const struct disks *disks)
+{
+	for (uint32_t i = 0; i < disks->count; i++) {
+		const struct boot_disk *boot = &disks->disks[i].boot;
+
+		add_pair(list, "--disk",
+			alloc_text("%s,%s,%s", boot->name,
+				boot->flags & BOOT_DISK_READ_ONLY ? "ro" : "rw",
+				disks->disks[i].path));
+		if (boot->mount_path[0] != 0)
+			add_pair(list, "--disk-mount", alloc_text("%s", boot->mount_path));
+	}
+	if (disks->log != NULL)
+		add_pair(list, "--disk-log", alloc_text("%s", disks->log));
+}
+
 static void monitor_arguments(const struct launch *launch, struct text_list *list)
 {
 	const struct options *options = launch->options;
@@ -71,6 +87,7 @@ static void monitor_arguments(const struct launch *launch, struct text_list *lis
 	if (options->trace_syscalls)
 		text_list_add(list, alloc_text("--trace-syscalls"));
 	add_network(list, &options->network);
+	add_disks(list, &options->disks);
 	text_list_add(list, alloc_text("--host-env"));
 	add_pair(list, "--cwd", alloc_text("%s", launch->working_directory));
 	if (launch->program->is_built)

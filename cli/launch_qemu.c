@@ -94,6 +94,16 @@ static void add_network(struct bundle *bundle, const struct network *network)
 		strncpy(bundle->header.hostname, network->hostname, BOOT_HOSTNAME_BYTES - 1);
 }
 
+static void add_disk_names(struct bundle *bundle, const struct disks *disks)
+{
+	struct boot_disk *names = alloc_zeroed((disks->count + 1) * sizeof(*names));
+
+	for (uint32_t i = 0; i < disks->count; i++)
+		names[i] = disks->disks[i].boot;
+	bundle->disks = names;
+	bundle->disk_count = disks->count;
+}
+
 /* argv of the program. */
 static struct text_list *program_arguments(const struct launch *launch)
 {
@@ -126,6 +136,7 @@ static int make_bundle(const struct launch *launch)
 	bundle->environment = launch->environment;
 	bundle->working_directory = launch->working_directory;
 	add_network(bundle, &launch->options->network);
+	add_disk_names(bundle, &launch->options->disks);
 	add_module(bundle, BOOT_MODULE_PROGRAM, program->image, program->bytes);
 	if (launch->files_fd >= 0)
 		add_files(bundle, launch->files_fd);
@@ -221,6 +232,50 @@ static void add_interfaces(
 		add_interface(list, machine, i, &network->interfaces[i]);
 }
 
+/* QEMU's values end at a comma; two stand for one. */
+static char *escape_commas(const char *text)
+{
+	char *escaped = alloc_zeroed(2 * strlen(text) + 1), *at = escaped;
+
+	for (; *text != 0; text++) {
+		*at++ = *text;
+		if (*text == ',')
+			*at++ = ',';
+	}
+	return escaped;
+}
+
+static void add_disk(
+	struct text_list *list, const struct options *options, unsigned index, unsigned device)
+{
+	const struct disk *disk = &options->disks.disks[index];
+	const char *rights = disk->boot.flags & BOOT_DISK_READ_ONLY ? "on" : "off";
+
+	/* The host's page cache, as our monitor does; a flush goes to the medium. Errors go to
+	 * the program. */
+	add_value(list, "-drive",
+		alloc_text("file=%s,if=none,id=d%u,format=raw,cache=writeback,discard=unmap,"
+			   "werror=report,rerror=report,readonly=%s",
+			escape_commas(disk->path), index, rights));
+	add_device(list, options->machine, device, "virtio-blk",
+		alloc_text(",drive=d%u,serial=%s,num-queues=%u", index, disk->boot.name,
+			MIN(options->cpus, 8u)));
+}
+
+static void add_disks(struct text_list *list, const struct options *options)
+{
+	unsigned first = NETWORK_FIRST_DEVICE + options->network.interface_count;
+
+	if (options->machine == MACHINE_MICROVM &&
+		options->network.interface_count + options->disks.count > NETWORK_MOST)
+		report_fail(STATUS_TOOL_FAILED,
+			"QEMU's microvm has room for %u network interfaces and disks; give fewer, "
+			"use --machine q35, or --platform kvm",
+			NETWORK_MOST);
+	for (unsigned i = 0; i < options->disks.count; i++)
+		add_disk(list, options, i, first + i);
+}
+
 static void add_machine(struct text_list *list, const struct options *options)
 {
 	bool use_kvm = options->platform == PLATFORM_QEMU_KVM;
@@ -266,6 +321,7 @@ static void qemu_arguments(
 		add_console(list, options->machine, i, consoles[i]);
 	add_device(list, options->machine, 3, "virtio-rng", "");
 	add_interfaces(list, options->machine, &options->network);
+	add_disks(list, options);
 }
 
 /* ---- starting it ---------------------------------------------------------------- */
@@ -309,6 +365,7 @@ struct launch_result launch_qemu(const struct launch *launch)
 	pid_t parent = getpid();
 	sigset_t before;
 
+	disks_lock(&launch->options->disks);
 	for (int i = 0; i < 3; i++)
 		make_console(&ours[i], &theirs[i]);
 	qemu_arguments(&arguments, launch->options, bundle, theirs);

@@ -172,6 +172,8 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 		{"--detach", FLAG_SWITCH, &options->detach, NULL},
 		{"-d", FLAG_SWITCH, &options->detach, NULL},
 		{"--restart", FLAG_TEXT, &options->restart_text, "no|on-failure[:N]|always"},
+		{"--disk", FLAG_LIST, &options->disks.text, "NAME=FILE"},
+		{"--disk-log", FLAG_TEXT, &options->disks.log, "FILE"},
 		{"--verbose", FLAG_SWITCH, &options->verbose, NULL},
 		{"-v", FLAG_SWITCH, &options->verbose, NULL},
 		{"--trace-syscalls", FLAG_SWITCH, &options->trace_syscalls, NULL},
@@ -187,6 +189,7 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 	understand_cpus(options);
 	network_understand(&options->network);
 	understand_management(options);
+	disks_understand(&options->disks);
 	check_environment(options);
 	check_working_directory(options);
 	options->files_limit_bytes =

@@ -4,6 +4,7 @@
 
 #include "host/alloc.h"
 #include "cli/supervisor.h"
+#include "host/disk.h"
 #include "host/network.h"
 
 /* Of QEMU. */
@@ -30,6 +31,7 @@ struct options {
 	bool verbose;
 	bool trace_syscalls;
 	struct network network;
+	struct disks disks;
 
 	/* understood */
 	enum platform platform;

@@ -26,6 +26,8 @@
 	"  --name NAME        of the VM for burrow ps (default: after the program)\n"              \
 	"  --detach, -d       in the background; its output goes to burrow logs\n"                 \
 	"  --restart WHEN     with -d: no (default), on-failure, on-failure:N or always\n"         \
+	"  --disk NAME=FILE[:ro]  a file or block device as /dev/NAME; may be repeated\n"          \
+	"  --disk NAME=FILE:PATH[:ro]  and the ext4 file system on it mounted at PATH\n"           \
 	"  --verbose, -v      kernel log and a summary, on stderr\n"                               \
 	"  --trace-syscalls   one line for each system call, on stderr\n"                          \
 	"  --json[=FD]        result or error as one JSON object on stderr, or on FD\n"            \

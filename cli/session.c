@@ -181,6 +181,8 @@ int session_run(struct options *options, const struct program *program,
 	if (options->network.sniff && options->platform != PLATFORM_KVM)
 		report_fail(STATUS_TOOL_FAILED,
 			"--sniff: only with --platform kvm; elsewhere use --pcap FILE");
+	if (options->disks.log != NULL && options->platform != PLATFORM_KVM)
+		report_fail(STATUS_TOOL_FAILED, "--disk-log: only with --platform kvm");
 	environment_make(options, environ, working_directory, &environment);
 	if (register_machine(&launch, &machine))
 		launch.machine = &machine;

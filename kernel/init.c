@@ -4,6 +4,7 @@
 #include "kernel/console.h"
 #include "kernel/entropy.h"
 #include "kernel/exec/exec.h"
+#include "kernel/fs/block_node.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/mm/page_alloc.h"
@@ -43,7 +44,7 @@ _Noreturn void kernel_main(void)
 	net_device_find_all(); /* their configuration begins */
 	net_poll_init();
 	block_find_all();
-	if (proc_net_init() != 0)
+	if (proc_net_init() != 0 || block_node_init() != 0)
 		panic("not enough memory to boot");
 	if (info->flags & BOOT_TRACE_SYSCALLS)
 		syscall_trace_enable();

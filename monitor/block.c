@@ -74,6 +74,14 @@ static void lock_file(const struct block_device *device, const char *path)
 		device->name, path, device->read_only ? ", which writes to it" : "");
 }
 
+void block_unlock(const struct block_device *device)
+{
+	struct flock whole = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+	(void)fcntl(device->fd, F_OFD_SETLK, &whole);
+	(void)flock(device->fd, LOCK_UN);
+}
+
 void block_open(struct block_device *device, const char *name, const char *path, bool read_only)
 {
 	const char *wrong;

@@ -36,11 +36,11 @@ struct block_device {
 	struct block_log *log; /* NULL: none */
 
 	pthread_mutex_t lock; /* guards what follows, the rings too */
-	pthread_cond_t next_watcher;
+	pthread_cond_t next_watcher, all_done;
 	struct ring rings[BLOCK_MAX_QUEUES];
 	unsigned ring_count;
 	unsigned ring_next; /* to be looked at first */
-	unsigned threads, followers;
+	unsigned threads, followers, working;
 	bool is_watched;
 	int reported_error;              /* what the user was told of last */
 	int doorbell_fd;                 /* an eventfd that blocks */
@@ -70,11 +70,17 @@ void block_open(struct block_device *device, const char *name, const char *path,
 /* The same for a file that is open (and locked). NULL, or what is wrong with it. */
 const char *block_use_file(struct block_device *device, int fd);
 
+/* Lets go of the lock of block_open(). */
+void block_unlock(const struct block_device *device);
+
 uint64_t block_features(const struct block_device *device);
 struct virtio_blk_config block_config(const struct block_device *device);
 
 /* Starts serving; the guest may run already. */
 void block_start(struct block_device *device);
+
+/* The guest has ended: waits for what is under way, begins nothing more, lets go of the file. */
+void block_finish(struct block_device *device);
 
 /* ---- parts, for the tests -------------------------------------------------------------- */
 

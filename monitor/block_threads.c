@@ -115,6 +115,7 @@ static bool serve(struct block_device *device, struct block_work *work)
 {
 	bool is_watcher = true, must_interrupt;
 
+	device->working++;
 	pthread_mutex_unlock(&device->lock);
 	if (!block_execute(device, work, true)) {
 		pthread_mutex_lock(&device->lock);
@@ -127,6 +128,8 @@ static bool serve(struct block_device *device, struct block_work *work)
 	}
 	pthread_mutex_lock(&device->lock);
 	must_interrupt = block_give(device, work);
+	if (--device->working == 0)
+		pthread_cond_signal(&device->all_done);
 	if (must_interrupt) {
 		pthread_mutex_unlock(&device->lock);
 		device->interrupt(device);
@@ -171,6 +174,7 @@ void block_start(struct block_device *device)
 {
 	pthread_mutex_init(&device->lock, NULL);
 	pthread_cond_init(&device->next_watcher, NULL);
+	pthread_cond_init(&device->all_done, NULL);
 	device->awake_us = AWAKE_MIN_US;
 	pthread_mutex_lock(&device->lock);
 	start_thread(device);
@@ -178,4 +182,14 @@ void block_start(struct block_device *device)
 		message_fail(
 			STATUS_MONITOR_FAILED, "cannot start a thread for disk %s", device->name);
 	pthread_mutex_unlock(&device->lock);
+}
+
+void block_finish(struct block_device *device)
+{
+	pthread_mutex_lock(&device->lock);
+	while (device->working > 0)
+		pthread_cond_wait(&device->all_done, &device->lock);
+	/* The lock is kept: nobody takes another request. The file must be free for the next VM
+	 * when this process has ended, which part of it outlives (teardown.h). */
+	block_unlock(device);
 }

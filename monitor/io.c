@@ -421,6 +421,7 @@ void io_finish(struct machine *machine, int status)
 		if (io.outputs[0].is_blocked || io.outputs[1].is_blocked)
 			wait_for_output();
 	}
+	io_finish_disks(machine);
 	if (machine->options.verbose)
 		timeline_print(machine->tsc_hz, io.control.program_ticks);
 	teardown_leave_behind();

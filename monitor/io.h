@@ -16,6 +16,8 @@ uint64_t io_net_features(unsigned number);
 void io_open_disks(struct machine *machine);
 /* Starts serving them. After image_build() and vm_ready, before the guest runs. */
 void io_connect_disks(struct machine *machine);
+/* The guest ended: waits for requests that are under way, and unlocks the files. */
+void io_finish_disks(const struct machine *machine);
 /* Queues that each disk has; feature bits and configuration of the n-th of them. */
 unsigned io_disk_queues(const struct machine *machine);
 uint64_t io_disk_features(unsigned number);

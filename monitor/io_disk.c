@@ -118,3 +118,9 @@ void io_disk_doorbell(struct machine *machine, uint64_t address)
 		write(state.disks[number].doorbell_fd, &one, sizeof(one)) < 0)
 		return; /* full: it rings already */
 }
+
+void io_finish_disks(const struct machine *machine)
+{
+	for (unsigned i = 0; i < machine->options.disk_count; i++)
+		block_finish(&state.disks[i]);
+}

@@ -1,7 +1,7 @@
 /*
  * Devices that are polled: how the scheduler and system calls that find nothing let the
- * network and disks look at their rings, without knowing of them. An interrupt costs some 20 us where a
- * look costs 0.1, so vcpus look before they sleep, and while they idle.
+ * network and disks look at their rings, without knowing of them. An interrupt costs some 20 us
+ * where a look costs 0.1, so vcpus look before they sleep, and while they idle.
  */
 #ifndef KERNEL_SCHED_DEVICE_POLL_H
 #define KERNEL_SCHED_DEVICE_POLL_H

@@ -205,6 +205,17 @@ static void read_network(const struct bundle_header *bundle, uint64_t bundle_phy
 	memcpy(boot.hostname, bundle->hostname, sizeof(boot.hostname) - 1);
 }
 
+static void read_disks(const struct bundle_header *bundle, uint64_t bundle_phys, uint64_t bytes)
+{
+	uint64_t needed = bundle->disk_count * sizeof(struct boot_disk);
+
+	if (bundle->disk_count > BOOT_MAX_DISKS || bundle->disks > bytes ||
+		needed > bytes - bundle->disks)
+		panic("the bundle is damaged: disks");
+	boot.disks = bundle_phys + bundle->disks;
+	boot.disk_count = bundle->disk_count;
+}
+
 static void read_bundle(struct span span)
 {
 	const struct bundle_header *bundle = at_phys(span.start);
@@ -227,6 +238,7 @@ static void read_bundle(struct span span)
 	boot.tty_rows = bundle->tty_rows;
 	boot.tty_columns = bundle->tty_columns;
 	read_network(bundle, span.start, bytes);
+	read_disks(bundle, span.start, bytes);
 	for (uint32_t i = 0; i < bundle->module_count; i++) {
 		struct boot_module module = bundle->modules[i];
 		if (module.base > bytes || module.bytes > bytes - module.base)
