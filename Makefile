@@ -5,7 +5,7 @@
 #   make test       all tests that fit in CI           make test-long   the rest
 #   make test-unit  host unit tests with sanitizers    make fuzz        fuzzers, 10 s each
 #   make test-go    Go's own tests in VMs              make bench       the README's numbers
-#   make install    PREFIX=/usr/local
+#   make install    PREFIX=/usr/local                make deb        a Debian package
 #   make check      headers alone, include rule, formatting, static analysis
 #
 # MODE=release (default) or asan for host tools; CC=gcc or clang.
@@ -212,6 +212,14 @@ install: all
 	install -m 755 $(BUILD)/burrow-monitor $(DESTDIR)$(PREFIX)/libexec/burrow/
 	install -m 644 $(BUILD)/kernel.elf $(DESTDIR)$(PREFIX)/libexec/burrow/
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -D -m 644 scripts/completion/burrow.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/burrow
+	install -D -m 644 scripts/completion/_burrow $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_burrow
+	install -D -m 644 scripts/completion/burrow.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/burrow.fish
+
+# build/burrow_VERSION_amd64.deb, which needs nothing but a kernel.
+.PHONY: deb
+deb: all
+	@scripts/make-deb build
 
 .PHONY: clean
 clean:
