@@ -29,6 +29,12 @@ struct linux_ipv6_mreq {
 	uint32_t index;
 };
 
+/* struct ip6_mtuinfo */
+struct linux_ip6_mtuinfo {
+	uint8_t name[28]; /* struct sockaddr_in6 */
+	uint32_t mtu;
+};
+
 struct linux_group_req {
 	uint32_t index;
 	uint32_t padding;
@@ -92,6 +98,7 @@ enum linux_interface_ioctl {
 
 _Static_assert(sizeof(struct linux_in_pktinfo) == 12, "Linux layout");
 _Static_assert(sizeof(struct linux_in6_pktinfo) == 20, "Linux layout");
+_Static_assert(sizeof(struct linux_ip6_mtuinfo) == 32, "Linux layout");
 _Static_assert(sizeof(struct linux_group_req) == 136, "Linux layout");
 _Static_assert(sizeof(struct linux_extended_error) == 16, "Linux layout");
 _Static_assert(sizeof(struct linux_ifreq) == 40, "Linux layout");

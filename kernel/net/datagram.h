@@ -58,6 +58,7 @@ struct datagram_level {
 	uint32_t multicast_device;                    /* index; 0: by route */
 	bool multicast_loop, multicast_all;
 	bool receive_info, receive_hops, receive_class, receive_origin, receive_errors;
+	bool receive_path_mtu;
 };
 
 struct inet_datagram {
@@ -72,6 +73,8 @@ struct inet_datagram {
 	uint32_t is_shut; /* bits of shutdown */
 	struct list queue, errors, groups;
 	uint32_t queued_bytes, error_count, drops;
+	uint32_t path_mtu; /* to be told (IPV6_RECVPATHMTU); 0: nothing */
+	struct ip_address path_mtu_of;
 
 	struct datagram_level level[2]; /* 0: IPPROTO_IP, 1: IPPROTO_IPV6 */
 	bool free_bind, header_included;
@@ -94,11 +97,18 @@ extern struct list datagram_sockets;
 
 /* ---- datagram_queue.c: what has arrived ----------------------------------------- */
 
-/* Queues the packet, consumed: `trim` bytes at its front are no payload. */
+/* Runs the socket's filter, if it has one; the packet begins where Linux's filters see it: at
+ * UDP's or ICMP's header, raw sockets' of IPv4 at IP's. False: it is not let through. */
+bool datagram_filter(
+	const struct inet_datagram *own, struct packet *packet, const struct ip_received *ip);
+/* Queues the packet, consumed: it is the payload. */
 void datagram_deliver(struct inet_datagram *own, struct packet *packet,
 	const struct ip_received *ip, const uint16_t ports[2]);
 /* An ICMP error about a datagram that the socket sent. */
 void datagram_report(struct inet_datagram *own, const struct ip_error *error);
+/* The path to an IPv6 address takes no more than `mtu` bytes: to be told where asked for. */
+void datagram_note_path_mtu(
+	struct inet_datagram *own, const struct ip_address *destination, uint32_t mtu);
 long datagram_receive(struct socket *socket, struct socket_message *message);
 /* Throws away what is queued. */
 void datagram_discard(struct inet_datagram *own);

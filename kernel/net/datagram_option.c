@@ -4,6 +4,7 @@
  */
 #include "kernel/credentials.h"
 #include "kernel/net/datagram.h"
+#include "kernel/net/inet_name.h"
 #include "kernel/net/net.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/inet.h"
@@ -49,6 +50,8 @@ static bool *flag_of(struct inet_datagram *own, int level, int option)
 		return &options->receive_class;
 	case LINUX_IPV6_RECVERR:
 		return &options->receive_errors;
+	case LINUX_IPV6_RECVPATHMTU:
+		return &options->receive_path_mtu;
 	case LINUX_IPV6_MULTICAST_LOOP:
 		return &options->multicast_loop;
 	case LINUX_IPV6_MULTICAST_ALL:
@@ -360,6 +363,24 @@ static int get_device_name(struct inet_datagram *own, void *value, uint32_t *byt
 	return error;
 }
 
+static int get_path_mtu(struct inet_datagram *own, void *value, uint32_t *bytes)
+{
+	struct linux_ip6_mtuinfo info = {.mtu = 0};
+	struct ip_endpoint peer;
+	struct socket_name name;
+	int mtu, error = get_mtu(own, &mtu);
+
+	if (error)
+		return error;
+	net_lock();
+	peer = (struct ip_endpoint){.address = own->peer.address, .scope = own->peer.scope};
+	net_unlock();
+	inet_name_write(&name, LINUX_AF_INET6, &peer);
+	memcpy(info.name, name.data, sizeof(info.name));
+	info.mtu = (uint32_t)mtu;
+	return give(&info, sizeof(info), value, bytes);
+}
+
 int datagram_get_option(struct socket *socket, int level, int option, void *value, uint32_t *bytes)
 {
 	struct inet_datagram *own = socket->data;
@@ -370,6 +391,8 @@ int datagram_get_option(struct socket *socket, int level, int option, void *valu
 		return option == LINUX_SO_BINDTODEVICE ? get_device_name(own, value, bytes)
 						       : -LINUX_ENOPROTOOPT;
 	case LINUX_SOL_IPV6:
+		if (socket->family == LINUX_AF_INET6 && option == LINUX_IPV6_PATHMTU)
+			return get_path_mtu(own, value, bytes);
 		if (socket->family == LINUX_AF_INET6)
 			error = get_ip(own, level, option, &number);
 		break;

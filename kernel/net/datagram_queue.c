@@ -8,8 +8,11 @@
 #include "kernel/net/datagram.h"
 #include "kernel/net/inet_name.h"
 #include "kernel/net/net.h"
+#include "kernel/net/socket_filter.h"
 #include "kernel/sched/clock.h"
 #include "abi/linux/errno.h"
+#include "abi/linux/inet.h"
+#include "abi/linux/packet.h"
 #include "abi/linux/socket.h"
 
 static uint32_t cost(const struct packet *packet)
@@ -28,6 +31,25 @@ static void drop(struct inet_datagram *own, struct packet *packet)
 {
 	own->drops++;
 	packet_release(packet);
+}
+
+bool datagram_filter(
+	const struct inet_datagram *own, struct packet *packet, const struct ip_received *ip)
+{
+	struct socket_filter_context context = {.device = ip->device,
+		.link_offset = SOCKET_FILTER_NONE,
+		.network_offset = SOCKET_FILTER_NONE};
+	uint32_t least = own->kind == DATAGRAM_UDP ? UDP_HEADER_BYTES : 0, kept;
+
+	if (LIKELY(own->socket->filter == NULL))
+		return true;
+	context.protocol = ip_address_is_v4(&ip->destination) ? LINUX_ETH_P_IP : LINUX_ETH_P_IPV6;
+	kept = socket_filter_run(own->socket->filter, packet, &context);
+	if (kept == 0)
+		return false;
+	if (kept < packet->bytes)
+		packet_trim_to(packet, MAX(kept, least));
+	return true;
 }
 
 void datagram_deliver(struct inet_datagram *own, struct packet *packet,
@@ -117,8 +139,12 @@ void datagram_report(struct inet_datagram *own, const struct ip_error *error)
 {
 	const struct datagram_level *level =
 		&own->level[ip_address_is_v4(&error->destination) ? 0 : 1];
-	bool is_wanted = level->receive_errors ||
-			 (own->socket->family == LINUX_AF_INET6 && own->level[1].receive_errors);
+	bool is_wanted;
+
+	if (error->error == -LINUX_EMSGSIZE)
+		datagram_note_path_mtu(own, &error->destination, error->mtu);
+	is_wanted = level->receive_errors ||
+		    (own->socket->family == LINUX_AF_INET6 && own->level[1].receive_errors);
 
 	if (is_wanted)
 		keep_error(own, error);
@@ -127,6 +153,42 @@ void datagram_report(struct inet_datagram *own, const struct ip_error *error)
 	own->socket->error = -error->error;
 	wait_wake_events(own->socket->events, POLL_ERR | POLL_IN | POLL_OUT, 1);
 }
+
+/* ---- path MTUs (RFC 3542, 11.3) --------------------------------------------------------- */
+
+void datagram_note_path_mtu(
+	struct inet_datagram *own, const struct ip_address *destination, uint32_t mtu)
+{
+	if (!own->level[1].receive_path_mtu || ip_address_is_v4(destination))
+		return;
+	own->path_mtu = mtu;
+	own->path_mtu_of = *destination;
+	wait_wake_events(own->socket->events, POLL_IN | POLL_RDNORM, 1);
+}
+
+/* A message without data. */
+static long receive_path_mtu(struct inet_datagram *own, struct socket_message *message)
+{
+	struct linux_ip6_mtuinfo info = {.mtu = 0};
+	struct ip_endpoint peer = {.port = 0};
+	struct socket_name name;
+
+	net_lock();
+	info.mtu = own->path_mtu;
+	peer.address = own->path_mtu_of;
+	own->path_mtu = 0;
+	net_unlock();
+	if (info.mtu == 0)
+		return -LINUX_EAGAIN;
+	inet_name_write(&name, LINUX_AF_INET6, &peer);
+	memcpy(info.name, name.data, sizeof(info.name));
+	if (message->name)
+		*message->name = name;
+	socket_add_control(message, LINUX_SOL_IPV6, LINUX_IPV6_PATHMTU, &info, sizeof(info));
+	return 0;
+}
+
+/* ---- errors out -------------------------------------------------------------------------- */
 
 static long receive_error(struct inet_datagram *own, struct socket_message *message)
 {
@@ -208,6 +270,8 @@ long datagram_receive(struct socket *socket, struct socket_message *message)
 		return -LINUX_EOPNOTSUPP;
 	if (message->flags & LINUX_MSG_ERRQUEUE)
 		return receive_error(own, message);
+	if (UNLIKELY(READ_ONCE(own->path_mtu) != 0) && receive_path_mtu(own, message) == 0)
+		return 0;
 	result = take_first(own, message->flags, &datagram);
 	if (!datagram)
 		return result;

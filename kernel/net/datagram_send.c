@@ -179,7 +179,7 @@ static int add_header(const struct sending *sending, struct packet *packet)
 
 /* ---- out ------------------------------------------------------------------------------ */
 
-static int output(const struct sending *sending, struct packet *packet)
+static int output(struct sending *sending, struct packet *packet)
 {
 	int error = add_header(sending, packet);
 
@@ -188,6 +188,8 @@ static int output(const struct sending *sending, struct packet *packet)
 		return error;
 	}
 	error = ip_output(packet, &sending->flow);
+	if (error == -LINUX_EMSGSIZE)
+		datagram_note_path_mtu(sending->own, &sending->to.address, sending->route.mtu);
 	/* As Linux: a full queue is a lost datagram, unless the program wants to know. */
 	if (error == -LINUX_ENOBUFS && !sending->own->level[0].receive_errors &&
 		!sending->own->level[1].receive_errors)
@@ -196,7 +198,7 @@ static int output(const struct sending *sending, struct packet *packet)
 }
 
 /* UDP_SEGMENT where no device cuts: to ourselves and to groups. */
-static int output_pieces(const struct sending *sending, struct packet *packet)
+static int output_pieces(struct sending *sending, struct packet *packet)
 {
 	const uint8_t *payload = packet->fragments[0].data;
 	uint32_t left = packet->bytes;

@@ -25,7 +25,7 @@ kernel/net/poll_test_SOURCES := kernel/net/poll.c kernel/sched/device_poll.c \
 KERNEL_SOURCES += kernel/net/datagram_control.c kernel/net/datagram_group.c \
 	kernel/net/datagram_option.c kernel/net/datagram_queue.c kernel/net/datagram_send.c \
 	kernel/net/inet_datagram.c kernel/net/interface_ioctl.c kernel/net/netlink.c \
-	kernel/net/netlink_route.c kernel/net/proc_net.c kernel/net/raw.c kernel/net/udp.c
+	kernel/net/netlink_route.c kernel/net/packet_socket.c kernel/net/proc_net.c kernel/net/socket_filter.c kernel/net/raw.c kernel/net/udp.c
 KERNEL_SOURCES += $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/net/tcp/*.c)))
 
 TCP_TEST_SOURCES := $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/net/tcp/*.c))) \
@@ -53,3 +53,6 @@ kernel/net/lwip/input_fuzz_SOURCES = $(IP_TEST_SOURCES)
 kernel/net/lwip/input_fuzz_CFLAGS = $(LWIP_INCLUDES) $(LWIP_WARNINGS)
 FUZZERS += kernel/net/tcp/tcp_fuzz
 kernel/net/tcp/tcp_fuzz_SOURCES := $(TCP_TEST_SOURCES)
+FUZZERS += kernel/net/socket_filter_fuzz
+kernel/net/socket_filter_fuzz_SOURCES := kernel/net/socket_filter.c kernel/net/packet.c kernel/mm/uio.c \
+	kernel/mm/uaccess.c arch/host/fake_heap.c arch/host/fake_random.c arch/host/fake_user_access.c

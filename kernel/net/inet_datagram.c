@@ -262,7 +262,7 @@ static uint32_t datagram_poll(struct socket *socket)
 	uint32_t events = POLL_OUT | POLL_WRNORM | POLL_WRBAND;
 
 	net_lock();
-	if (!list_is_empty(&own->queue) || own->is_shut & 1)
+	if (!list_is_empty(&own->queue) || own->is_shut & 1 || own->path_mtu)
 		events |= POLL_IN | POLL_RDNORM;
 	if (socket->error || !list_is_empty(&own->errors))
 		events |= POLL_ERR;
@@ -348,6 +348,7 @@ bool inet_datagram_row(uint32_t n, struct inet_datagram_row *row)
 
 static const struct socket_ops datagram_ops = {
 	.name = "UDP",
+	.is_filtered = true,
 	.bind = datagram_bind,
 	.connect = datagram_connect,
 	.local_name = datagram_local_name,

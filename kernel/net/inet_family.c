@@ -2,22 +2,10 @@
  * AF_INET and AF_INET6: which kind of socket a type and a protocol ask for.
  */
 #include "kernel/net/inet_family.h"
+#include "kernel/net/inet_datagram.h"
+#include "kernel/net/inet_stream.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/socket.h"
-
-/* Kinds that a build leaves out. */
-__attribute__((weak)) int inet_stream_create(uint16_t family, int protocol, struct socket **socket)
-{
-	(void)family, (void)protocol, (void)socket;
-	return -LINUX_ESOCKTNOSUPPORT;
-}
-
-__attribute__((weak)) int inet_datagram_create(
-	uint16_t family, int type, int protocol, struct socket **socket)
-{
-	(void)family, (void)type, (void)protocol, (void)socket;
-	return -LINUX_ESOCKTNOSUPPORT;
-}
 
 static int create(uint16_t family, int type, int protocol, struct socket **socket)
 {

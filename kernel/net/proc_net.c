@@ -18,13 +18,6 @@
 
 typedef unsigned long long ull;
 
-/* A build without TCP. */
-__attribute__((weak)) bool tcp_row_locked(uint32_t n, struct tcp_row *row)
-{
-	(void)n, (void)row;
-	return false;
-}
-
 /* ---- devices ------------------------------------------------------------------------ */
 
 static void dev(struct text_buffer *text)

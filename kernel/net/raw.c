@@ -86,7 +86,12 @@ bool raw_input(struct packet *packet, const struct ip_received *ip, uint32_t hea
 		}
 		if (own->kind == DATAGRAM_PING || own->socket->family == LINUX_AF_INET6)
 			packet_trim_front(copy, header_bytes);
-		datagram_deliver(own, copy, ip, no_ports);
+		if (datagram_filter(own, copy, ip)) {
+			datagram_deliver(own, copy, ip, no_ports);
+		} else {
+			own->drops++;
+			packet_release(copy);
+		}
 	}
 	return is_taken;
 }

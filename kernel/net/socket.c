@@ -11,6 +11,7 @@
 #include "kernel/mm/heap.h"
 #include "kernel/net/ip.h"
 #include "kernel/net/socket_file.h"
+#include "kernel/net/socket_filter.h"
 #include "kernel/sched/device_poll.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
@@ -55,13 +56,11 @@ void socket_release(struct socket *socket)
 		return;
 	if (socket->ops->release != NULL)
 		socket->ops->release(socket);
+	socket_filter_free(socket->filter);
 	heap_free(socket);
 }
 
 /* ---- making them ---------------------------------------------------------------- */
-
-/* Kinds that a build leaves out. */
-__attribute__((weak)) const struct socket_family socket_family_netlink, socket_family_packet;
 
 static const struct socket_family *const families[] = {
 	&socket_family_unix,

@@ -20,6 +20,7 @@
 
 struct file;
 struct socket;
+struct socket_filter;
 
 /* A sockaddr, in kernel memory. bytes 0: none given. */
 struct socket_name {
@@ -41,6 +42,7 @@ struct socket_message {
 
 struct socket_ops {
 	const char *name; /* "TCP", "UDP", "UNIX": for /proc */
+	bool is_filtered; /* socket->filter is run: SO_ATTACH_FILTER is possible */
 	int (*bind)(struct socket *socket, const struct socket_name *name);
 	/* -EINPROGRESS: socket->events tells; then `connect_result`. */
 	int (*connect)(struct socket *socket, const struct socket_name *name);
@@ -86,6 +88,9 @@ struct socket {
 	bool reuse_address, reuse_port, broadcast, keep_alive, dont_route, timestamp, timestamp_ns,
 		pass_credentials, oob_inline, no_check;
 	int error; /* pending, for SO_ERROR: positive */
+
+	struct socket_filter *filter; /* NULL: none; network lock */
+	bool filter_is_locked;
 };
 
 /* Families: makes a socket of this family for (type, protocol). -ESOCKTNOSUPPORT,

@@ -1,6 +1,7 @@
 /* Sockets as files: read, write, poll, ioctl, fstat. See socket_file.h. */
 #include "kernel/net/socket_file.h"
 #include "kernel/fs/file.h"
+#include "kernel/net/interface_ioctl.h"
 #include "kernel/net/socket.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
@@ -45,8 +46,11 @@ static long socket_ioctl(struct file *file, uint32_t request, uintptr_t argument
 {
 	struct socket *socket = file->data;
 
-	return socket->ops->ioctl != NULL ? socket->ops->ioctl(socket, request, argument)
-					  : -LINUX_ENOTTY;
+	long result = -LINUX_ENOTTY;
+
+	if (socket->ops->ioctl != NULL)
+		result = socket->ops->ioctl(socket, request, argument);
+	return result == -LINUX_ENOTTY ? interface_ioctl(request, argument) : result;
 }
 
 static int socket_stat(struct file *file, struct linux_stat *stat)

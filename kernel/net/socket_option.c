@@ -3,9 +3,12 @@
  * socket(7). What a family keeps itself it answers first.
  */
 #include "kernel/credentials.h"
+#include "kernel/mm/heap.h"
+#include "kernel/mm/uaccess.h"
 #include "kernel/net/device.h"
 #include "kernel/net/net.h"
 #include "kernel/net/socket.h"
+#include "kernel/net/socket_filter.h"
 #include "kernel/sched/thread.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/socket.h"
@@ -138,6 +141,54 @@ static int set_forced(uint32_t *buffer, int value, uint32_t least)
 	return 0;
 }
 
+/* ---- filters -------------------------------------------------------------------------- */
+
+static int replace_filter(struct socket *socket, struct socket_filter *filter)
+{
+	struct socket_filter *before;
+
+	if (socket->filter_is_locked)
+		return -LINUX_EPERM;
+	net_lock();
+	before = socket->filter;
+	socket->filter = filter;
+	net_unlock();
+	socket_filter_free(before);
+	return before == NULL && filter == NULL ? -LINUX_ENOENT : 0;
+}
+
+static int attach_filter(struct socket *socket, const void *value, uint32_t bytes)
+{
+	struct linux_sock_filter *program;
+	struct socket_filter *filter = NULL;
+	struct linux_sock_fprog given;
+	uint32_t program_bytes;
+	int error;
+
+	if (!socket->ops->is_filtered)
+		return -LINUX_ENOPROTOOPT;
+	if (bytes != sizeof(given))
+		return -LINUX_EINVAL;
+	memcpy(&given, value, sizeof(given));
+	program_bytes = given.count * (uint32_t)sizeof(*program);
+	if (given.count == 0 || given.count > LINUX_BPF_MAXINSNS)
+		return -LINUX_EINVAL;
+	program = heap_alloc(program_bytes);
+	if (program == NULL)
+		return -LINUX_ENOMEM;
+	error = user_copy_in(program, given.instructions, program_bytes);
+	if (error == 0)
+		error = socket_filter_create(program, given.count, &filter);
+	heap_free(program);
+	if (error == 0)
+		error = replace_filter(socket, filter);
+	if (error != 0)
+		socket_filter_free(filter);
+	return error;
+}
+
+/* ---- numbers -------------------------------------------------------------------------- */
+
 static int set_number(struct socket *socket, int option, int value)
 {
 	bool *flag = flag_of(socket, option);
@@ -176,7 +227,12 @@ static int set_number(struct socket *socket, int option, int value)
 	case LINUX_SO_INCOMING_CPU:
 		return 0;
 	case LINUX_SO_DETACH_FILTER:
-		return -LINUX_ENOENT; /* none was attached */
+		return replace_filter(socket, NULL);
+	case LINUX_SO_LOCK_FILTER:
+		if (socket->filter_is_locked && value == 0)
+			return -LINUX_EPERM;
+		socket->filter_is_locked = value != 0;
+		return 0;
 	default:
 		return -LINUX_ENOPROTOOPT;
 	}
@@ -200,6 +256,8 @@ int socket_set_base_option(struct socket *socket, int option, const void *value,
 		return set_timeout(&socket->send_timeout_ns, value, bytes);
 	case LINUX_SO_LINGER:
 		return set_linger(socket, value, bytes);
+	case LINUX_SO_ATTACH_FILTER:
+		return attach_filter(socket, value, bytes);
 	default:
 		return set_number(socket, option, number);
 	}
@@ -320,6 +378,9 @@ static int get_number(struct socket *socket, int option, int *number)
 		return 0;
 	case LINUX_SO_BINDTOIFINDEX:
 		*number = (int)socket->device_index;
+		return 0;
+	case LINUX_SO_LOCK_FILTER:
+		*number = socket->filter_is_locked;
 		return 0;
 	case LINUX_SO_INCOMING_CPU:
 		*number = -1;

@@ -105,6 +105,19 @@ static bool check_header(struct packet *packet, const struct ip_received *ip, ui
 	return checksum_is_right(packet, ip);
 }
 
+/* With the header, which filters see. */
+static void deliver(struct inet_datagram *own, struct packet *packet, const struct ip_received *ip,
+	const uint16_t ports[2])
+{
+	if (!datagram_filter(own, packet, ip)) {
+		own->drops++;
+		packet_release(packet);
+		return;
+	}
+	packet_trim_front(packet, UDP_HEADER_BYTES);
+	datagram_deliver(own, packet, ip, ports);
+}
+
 static void deliver_to_all(
 	struct packet *packet, const struct ip_received *ip, const uint16_t ports[2])
 {
@@ -121,7 +134,7 @@ static void deliver_to_all(
 			continue;
 		copy = packet_clone(packet);
 		if (copy)
-			datagram_deliver(own, copy, ip, ports);
+			deliver(own, copy, ip, ports);
 		else
 			own->drops++;
 	}
@@ -139,15 +152,13 @@ bool udp_input(struct packet *packet, const struct ip_received *ip)
 	}
 	if (ip_address_is_multicast(&ip->destination) ||
 		ip_address_is_broadcast(&ip->destination)) {
-		packet_trim_front(packet, UDP_HEADER_BYTES);
 		deliver_to_all(packet, ip, ports);
 		return true;
 	}
 	own = find(ip, ports);
 	if (!own)
 		return false;
-	packet_trim_front(packet, UDP_HEADER_BYTES);
-	datagram_deliver(own, packet, ip, ports);
+	deliver(own, packet, ip, ports);
 	return true;
 }
 
