@@ -24,6 +24,7 @@ int stop_main(int argc, char **argv);
 int rm_main(int argc, char **argv);
 int stats_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
+int volume_main(int argc, char **argv);
 int version_main(int argc, char **argv);
 int help_main(int argc, char **argv);
 
@@ -39,6 +40,7 @@ extern const char stop_help[];
 extern const char rm_help[];
 extern const char stats_help[];
 extern const char doctor_help[];
+extern const char volume_help[];
 extern const char version_help[];
 extern const char help_help[];
 

@@ -2,6 +2,7 @@ CLI_SOURCES += cli/main.c cli/run.c cli/exec.c cli/doctor.c cli/help.c cli/sessi
 	cli/options.c cli/flags.c cli/environment.c cli/program.c cli/install.c \
 	cli/pack.c cli/cpio.c cli/bundle.c \
 	cli/launch_kvm.c cli/launch_qemu.c cli/qemu_bridge.c
+CLI_SOURCES += cli/volume.c
 
 CLI_SOURCES += cli/check.c cli/check_command.c cli/go.c cli/go_environment.c cli/toolexec.c cli/supervisor.c cli/machine_text.c \
 	cli/ps.c cli/logs.c cli/stop.c cli/sample.c cli/stats.c cli/metrics.c

@@ -18,6 +18,7 @@ const struct command commands[] = {
 	{"logs", "print what a VM in the background wrote", logs_main, logs_help},
 	{"stop", "end VMs", stop_main, stop_help},
 	{"rm", "forget VMs that have ended, and their logs", rm_main, rm_help},
+	{"volume", "make and check files with an ext4 file system", volume_main, volume_help},
 	{"doctor", "say what this machine can do and what is missing", doctor_main, doctor_help},
 	{"version", "print the version", version_main, version_help},
 	{"help", "print help on a command", help_main, help_help},
