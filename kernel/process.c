@@ -3,6 +3,7 @@
  * kernel/sched/thread.h.
  */
 #include "kernel/console.h"
+#include "kernel/fs/storage.h"
 #include "kernel/log.h"
 #include "kernel/mm/page_alloc.h"
 #include "kernel/mm/vm.h"
@@ -50,6 +51,7 @@ void process_exit(int status, int signal)
 		for (;;)
 			thread_sleep(UINT64_MAX);
 	}
+	vfs_unmount_all();
 	sched_stop_others();
 	if (log_is_verbose())
 		show_summary(status & 0xff, signal);

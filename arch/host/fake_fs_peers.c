@@ -7,6 +7,7 @@
 #include "kernel/mm/vm.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/sched.h"
+#include "kernel/sched/thread.h"
 #include "kernel/rlimit.h"
 
 uint64_t clock_realtime_ns(void)
@@ -31,6 +32,22 @@ void vm_unmap_source(struct page_source *source, uint64_t offset, uint64_t bytes
 	(void)source;
 	(void)offset;
 	(void)bytes;
+}
+
+void vm_protect_source(struct page_source *source, uint64_t offset, uint64_t bytes)
+{
+	(void)source;
+	(void)offset;
+	(void)bytes;
+}
+
+/* Tests do what the kernel's threads would. */
+int thread_start_kernel(const char *name, void (*entry)(void *), void *argument)
+{
+	(void)name;
+	(void)entry;
+	(void)argument;
+	return 0;
 }
 
 void epoll_forget_file(struct file *file)

@@ -45,6 +45,8 @@ static int check_size_change(const struct vnode *vnode)
 {
 	if (LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFDIR))
 		return -LINUX_EISDIR;
+	if (vnode->fs->storage && LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFREG))
+		return 0;
 	return vnode_is_memory_file(vnode) ? 0 : -LINUX_EINVAL;
 }
 

@@ -18,6 +18,11 @@ static void report(struct path_entry *directory, uint32_t events, uint32_t cooki
 		inotify_report(directory->vnode, events, cookie, name, length, is_directory(entry));
 }
 
+static bool is_read_only(const struct path_entry *directory)
+{
+	return tree_is_cached(directory) && directory->vnode->fs->read_only;
+}
+
 /* Where a new name goes. `for_directory`: it may end in a slash. */
 static int resolve_new(
 	int directory_fd, const char *path, bool for_directory, struct resolved *where)
@@ -56,6 +61,8 @@ static int make_node(struct resolved *where, const struct new_name *what, struct
 	const struct vnode_ops *ops = directory->ops;
 	uint32_t mode = what->mode & ~tree.umask;
 
+	if (is_read_only(where->parent))
+		return -LINUX_EROFS;
 	if (what->kind == NEW_DIRECTORY && ops->make_directory)
 		return ops->make_directory(
 			directory, where->name, where->name_length, mode & 01777, vnode);
@@ -156,6 +163,8 @@ static int link_entry(struct path_entry *old, struct resolved *where)
 
 	if (!vnode_same_mount(vnode, directory))
 		return -LINUX_EXDEV;
+	if (is_read_only(where->parent))
+		return -LINUX_EROFS;
 	if (!directory->ops->link || is_directory(old))
 		return -LINUX_EPERM;
 	if (vnode->nlink == 0 && old->name[0] != '#')
@@ -194,10 +203,18 @@ int vfs_link(int old_fd, const char *old_path, int new_fd, const char *new_path,
 	return error;
 }
 
+/* Of a directory on storage only its file system knows, and says so when it is removed. */
+static bool is_known_empty(const struct path_entry *entry)
+{
+	return tree_is_cached(entry) || list_is_empty(&entry->children);
+}
+
 static int check_unlink(const struct resolved *where)
 {
 	if (where->last != PATH_LAST_NAME)
 		return -LINUX_EISDIR;
+	if (is_read_only(where->parent))
+		return -LINUX_EROFS;
 	if (!where->entry)
 		return -LINUX_ENOENT;
 	if (where->ends_in_slash)
@@ -220,6 +237,8 @@ static int check_remove_directory(const struct resolved *where)
 	case PATH_LAST_NAME:
 		break;
 	}
+	if (is_read_only(where->parent))
+		return -LINUX_EROFS;
 	if (!where->entry)
 		return -LINUX_ENOENT;
 	if (!where->parent->vnode->ops->remove_directory)
@@ -228,7 +247,7 @@ static int check_remove_directory(const struct resolved *where)
 		return -LINUX_ENOTDIR;
 	if (path_entry_is_mount(where->entry))
 		return -LINUX_EBUSY;
-	return list_is_empty(&where->entry->children) ? 0 : -LINUX_ENOTEMPTY;
+	return is_known_empty(where->entry) ? 0 : -LINUX_ENOTEMPTY;
 }
 
 static void report_removed(const struct resolved *where)
@@ -262,8 +281,11 @@ int vfs_unlink(int directory_fd, const char *path, bool directory)
 		error = (directory ? parent->ops->remove_directory : parent->ops->unlink)(
 			parent, where.name, where.name_length, where.entry->vnode);
 	}
-	if (!error)
+	if (!error) {
+		if (directory)
+			tree_forget_children(where.entry);
 		tree_unlink(where.entry);
+	}
 	mutex_unlock(&tree.lock);
 	if (!error)
 		report_removed(&where);
@@ -278,6 +300,8 @@ static int check_rename(const struct resolved *old, const struct resolved *new, 
 
 	if (!vnode_same_mount(old->parent->vnode, new->parent->vnode))
 		return -LINUX_EXDEV;
+	if (is_read_only(old->parent))
+		return -LINUX_EROFS;
 	if (!old->entry)
 		return -LINUX_ENOENT;
 	if (!new->entry && tree_misses_are_errors(new->parent->vnode))
@@ -311,7 +335,7 @@ static int check_replace(const struct resolved *old, const struct resolved *new,
 	}
 	if (path_entry_is_mount(old->entry) || (new->entry &&path_entry_is_mount(new->entry)))
 		return -LINUX_EBUSY;
-	if (new->entry && !(flags & LINUX_RENAME_EXCHANGE) && !list_is_empty(&new->entry->children))
+	if (new->entry && !(flags & LINUX_RENAME_EXCHANGE) && !is_known_empty(new->entry))
 		return -LINUX_ENOTEMPTY;
 	return 0;
 }
@@ -330,9 +354,42 @@ static void report_rename(const struct resolved *old, const struct resolved *new
 	inotify_report(old->entry->vnode, INOTIFY_MOVE_SELF, 0, NULL, 0, is_directory(old->entry));
 }
 
+static int move_node(struct resolved *old, struct resolved *new, uint32_t flags)
+{
+	struct vnode *from = old->parent->vnode;
+
+	return from->ops->rename(from, old->name, old->name_length, old->entry->vnode,
+		new->parent->vnode, new->name, new->name_length,
+		new->entry ? new->entry->vnode : NULL, flags);
+}
+
+static int move_entry(struct resolved *old, struct resolved *new, uint32_t flags)
+{
+	if (flags & LINUX_RENAME_EXCHANGE)
+		return tree_exchange(old->entry, new->entry);
+	return tree_move(old->entry, new->parent, new->name, new->name_length, new->entry);
+}
+
+/* Where names are a cache, storage has the word; a cache without memory forgets. */
+static int rename_stored(struct resolved *old, struct resolved *new, uint32_t flags)
+{
+	int error = move_node(old, new, flags);
+
+	if (error)
+		return error;
+	if (new->entry && !(flags & LINUX_RENAME_EXCHANGE))
+		tree_forget_children(new->entry);
+	if (move_entry(old, new, flags) != 0) {
+		tree_unlink(old->entry);
+		if (new->entry)
+			tree_unlink(new->entry);
+	}
+	report_rename(old, new, flags);
+	return 0;
+}
+
 static int rename_entry(struct resolved *old, struct resolved *new, uint32_t flags)
 {
-	struct vnode *from = old->parent->vnode, *to = new->parent->vnode;
 	int error;
 
 	if (new->entry &&new->entry->vnode == old->entry->vnode)
@@ -340,15 +397,13 @@ static int rename_entry(struct resolved *old, struct resolved *new, uint32_t fla
 	error = check_replace(old, new, flags);
 	if (error)
 		return error;
+	if (tree_is_cached(old->parent))
+		return rename_stored(old, new, flags);
 	/* The names first: of the two only they can fail. */
-	if (flags & LINUX_RENAME_EXCHANGE)
-		error = tree_exchange(old->entry, new->entry);
-	else
-		error = tree_move(old->entry, new->parent, new->name, new->name_length, new->entry);
+	error = move_entry(old, new, flags);
 	if (error)
 		return error;
-	error = from->ops->rename(from, old->name, old->name_length, old->entry->vnode, to,
-		new->name, new->name_length, new->entry ? new->entry->vnode : NULL, flags);
+	error = move_node(old, new, flags);
 	report_rename(old, new, flags);
 	return error;
 }

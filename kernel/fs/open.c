@@ -31,6 +31,9 @@ static int check_type(const struct vnode *vnode, uint32_t flags)
 		return -LINUX_EISDIR;
 	if (is_type(vnode, LINUX_S_IFSOCK))
 		return -LINUX_ENXIO;
+	if (vnode->fs->storage && vnode->fs->read_only && (writes || (flags & LINUX_O_TRUNC)) &&
+		is_type(vnode, LINUX_S_IFREG))
+		return -LINUX_EROFS;
 	return 0;
 }
 
@@ -39,7 +42,7 @@ static int truncate_at_open(struct vnode *vnode)
 	struct linux_stat values = {0};
 	int error;
 
-	if (!is_type(vnode, LINUX_S_IFREG) || !vnode_is_memory_file(vnode))
+	if (!is_type(vnode, LINUX_S_IFREG) || !(vnode_is_memory_file(vnode) || vnode->fs->storage))
 		return 0;
 	error = vnode_set_attributes(vnode, VNODE_SIZE, &values);
 	if (!error)
@@ -112,6 +115,8 @@ static int create_entry(struct resolved *where, uint32_t mode, struct path_entry
 
 	if (!where->parent->linked)
 		return -LINUX_ENOENT;
+	if (directory->fs->storage && directory->fs->read_only)
+		return -LINUX_EROFS;
 	if (!directory->ops->create)
 		return tree_misses_are_errors(directory) ? -LINUX_ENOENT : -LINUX_EACCES;
 	mode = LINUX_S_IFREG | (mode & 07777 & ~tree.umask);
@@ -162,6 +167,22 @@ static int open_or_create(int directory_fd, const char *path, uint32_t path_flag
 	return error;
 }
 
+static int make_temporary(struct vnode *directory, uint32_t mode, struct vnode **vnode)
+{
+	if (directory->fs->storage && directory->fs->read_only)
+		return -LINUX_EROFS;
+	if (directory->ops->create_temporary)
+		return directory->ops->create_temporary(directory, mode, vnode);
+	if (!directory->ops->create || directory->fs->storage)
+		return -LINUX_EOPNOTSUPP;
+	*vnode = memfs_new_file(directory->fs, mode);
+	if (!*vnode)
+		return -LINUX_ENOSPC;
+	(*vnode)->nlink = 0;
+	memfs_inherit_group(directory, *vnode);
+	return 0;
+}
+
 static int open_temporary(int directory_fd, const char *path, uint32_t path_flags, uint32_t flags,
 	uint32_t mode, uint64_t resolve, struct file **result)
 {
@@ -175,18 +196,12 @@ static int open_temporary(int directory_fd, const char *path, uint32_t path_flag
 		return error;
 	if (where.file || !path_entry_is_directory(where.entry))
 		error = -LINUX_ENOTDIR;
-	else if (!where.entry->vnode->ops->create)
-		error = -LINUX_EOPNOTSUPP;
-	if (!error) {
-		vnode = memfs_new_file(where.entry->vnode->fs, mode & 07777 & ~tree.umask);
-		error = vnode ? 0 : -LINUX_ENOSPC;
-	}
+	else
+		error = make_temporary(where.entry->vnode, mode & 07777 & ~tree.umask, &vnode);
 	if (!error) {
 		size_t length =
 			format_text(name, sizeof(name), "#%llu", (unsigned long long)vnode->inode);
 
-		vnode->nlink = 0;
-		memfs_inherit_group(where.entry->vnode, vnode);
 		entry = path_entry_create(where.entry, name, length, vnode);
 		vnode_release(vnode);
 		error = entry ? open_entry(entry, flags, result) : -LINUX_ENOMEM;

@@ -12,6 +12,7 @@
 
 struct node {
 	uint64_t slots[SLOT_COUNT]; /* nodes; in the lowest level, pages */
+	uint64_t dirty;             /* a bit a slot: dirty pages there, or below */
 };
 
 static uint64_t total_pages;
@@ -54,6 +55,7 @@ static bool grow(struct page_cache *cache)
 	if (!node)
 		return false;
 	node->slots[0] = (uintptr_t)cache->root;
+	node->dirty = cache->root && ((struct node *)cache->root)->dirty ? 1 : 0;
 	cache->root = node;
 	cache->height++;
 	return true;
@@ -109,6 +111,95 @@ bool page_cache_next_locked(
 	return next_below(cache->root, cache->height - 1, found, slot);
 }
 
+bool page_cache_find_run_locked(
+	struct page_cache *cache, uint64_t index, uint32_t *count, uint64_t *slots)
+{
+	struct node *node = cache->root;
+	uint32_t first = slot_at(index, 0);
+
+	*count = MIN(*count, SLOT_COUNT - first);
+	if (cache->height == 0 || !fits(cache, index))
+		return false;
+	for (uint32_t level = cache->height - 1; level > 0 && node; level--)
+		node = child(node->slots[slot_at(index, level)]);
+	if (!node)
+		return false;
+	for (uint32_t i = 0; i < *count; i++) {
+		uint64_t slot = node->slots[first + i];
+
+		if (slot && !(slot & PAGE_SLOT_USED))
+			node->slots[first + i] = slot |= PAGE_SLOT_USED;
+		slots[i] = slot;
+	}
+	return true;
+}
+
+/* ---- dirty pages ------------------------------------------------------------- */
+
+void page_cache_set_dirty_locked(struct page_cache *cache, uint64_t index)
+{
+	struct node *node = cache->root;
+
+	for (uint32_t level = cache->height - 1;; level--) {
+		uint32_t at = slot_at(index, level);
+
+		node->dirty |= 1ull << at;
+		if (level == 0) {
+			node->slots[at] |= PAGE_SLOT_DIRTY;
+			return;
+		}
+		node = child(node->slots[at]);
+	}
+}
+
+void page_cache_clear_dirty_locked(struct page_cache *cache, uint64_t index)
+{
+	struct node *path[64 / SLOT_BITS + 1], *node = cache->root;
+
+	for (uint32_t level = cache->height - 1; level > 0; level--) {
+		path[level] = node;
+		node = child(node->slots[slot_at(index, level)]);
+	}
+	node->slots[slot_at(index, 0)] &= ~PAGE_SLOT_DIRTY;
+	node->dirty &= ~(1ull << slot_at(index, 0));
+	for (uint32_t level = 1; level < cache->height && node->dirty == 0; level++) {
+		node = path[level];
+		node->dirty &= ~(1ull << slot_at(index, level));
+	}
+}
+
+static bool next_dirty_below(
+	const struct node *node, uint32_t level, uint64_t *index, uint64_t *slot)
+{
+	uint64_t span = 1ull << (level * SLOT_BITS);
+	uint64_t left = node->dirty & (UINT64_MAX << slot_at(*index, level));
+
+	for (; left != 0; left &= left - 1) {
+		uint32_t at = (uint32_t)__builtin_ctzll(left);
+
+		if (at != slot_at(*index, level)) /* from the start of that slot on */
+			*index = (*index & ~(span * SLOT_COUNT - 1)) + at * span;
+		if (level == 0) {
+			*slot = node->slots[at];
+			return true;
+		}
+		if (next_dirty_below(child(node->slots[at]), level - 1, index, slot))
+			return true;
+	}
+	return false;
+}
+
+bool page_cache_next_dirty_locked(
+	const struct page_cache *cache, uint64_t index, uint64_t *found, uint64_t *slot)
+{
+	*found = index;
+	if (cache->height == 0 || !fits(cache, index))
+		return false;
+	return next_dirty_below(cache->root, cache->height - 1, found, slot);
+}
+
+/* ---- copying without a lock --------------------------------------------------- */
+
 uint32_t page_cache_enter(struct page_cache *cache)
 {
 	uint32_t ticket = READ_ONCE(cache->epoch) & 1;
@@ -132,6 +223,23 @@ static void wait_for_copiers(struct page_cache *cache)
 		while (__atomic_load_n(&cache->copiers[old], __ATOMIC_ACQUIRE) != 0)
 			sched_yield();
 	}
+}
+
+void page_cache_begin_grace(struct page_cache *cache, struct page_cache_grace *grace)
+{
+	grace->old = __atomic_fetch_add(&cache->epoch, 1, __ATOMIC_SEQ_CST) & 1;
+	grace->turns_left = 2;
+}
+
+bool page_cache_grace_is_over(struct page_cache *cache, struct page_cache_grace *grace)
+{
+	while (grace->turns_left > 0) {
+		if (__atomic_load_n(&cache->copiers[grace->old], __ATOMIC_ACQUIRE) != 0)
+			return false;
+		if (--grace->turns_left > 0)
+			grace->old = __atomic_fetch_add(&cache->epoch, 1, __ATOMIC_SEQ_CST) & 1;
+	}
+	return true;
 }
 
 const void *page_cache_read(struct page_cache *cache, uint64_t index, size_t *bytes)
@@ -163,6 +271,8 @@ uint32_t page_cache_take(struct page_cache *cache, uint64_t first, uint64_t last
 	spin_lock(&cache->lock);
 	while (count < PAGE_CACHE_BATCH && page_cache_next_locked(cache, index, &index, &slot) &&
 		index <= last) {
+		if (slot & PAGE_SLOT_DIRTY)
+			page_cache_clear_dirty_locked(cache, index);
 		*page_cache_slot_locked(cache, index) = 0;
 		pages[count++] = (struct phys){slot & ~(PAGE_BYTES - 1)};
 		index++;

@@ -1,5 +1,5 @@
 /*
- * The pages of one memory file: a radix tree of 64 slots a node, sparse.
+ * The pages of one file: a radix tree of 64 slots a node, sparse.
  *
  * A file may have a base: bytes that lie in boot memory (an archive) and stand in
  * for pages that were never written. Readers copy without a lock: they announce
@@ -16,6 +16,13 @@
 /* A slot: physical address of a page and these bits. 0: no page. */
 #define PAGE_SLOT_PRESENT   1ull
 #define PAGE_SLOT_UNWRITTEN 2ull /* reserved by fallocate: zeroes, and a hole for lseek */
+
+/* Of files on storage (cached_pages.h). */
+#define PAGE_SLOT_DIRTY    4ull  /* to be written; found by page_cache_next_dirty_locked */
+#define PAGE_SLOT_WRITING  8ull  /* on its way to storage */
+#define PAGE_SLOT_READING  16ull /* not filled yet: neither copied from nor mapped */
+#define PAGE_SLOT_USED     32ull /* since reclaim last came by */
+#define PAGE_SLOT_RESERVED 64ull /* space for it was set aside */
 
 #define PAGE_CACHE_BATCH 64
 
@@ -42,6 +49,17 @@ uint64_t *page_cache_slot_locked(struct page_cache *cache, uint64_t index);
 bool page_cache_next_locked(
 	const struct page_cache *cache, uint64_t index, uint64_t *found, uint64_t *slot);
 
+/* Copies the slots [index, +*count) as far as one node of the tree holds them, and shortens
+ * *count to that; notes those there as used. False: there are none at all. */
+bool page_cache_find_run_locked(
+	struct page_cache *cache, uint64_t index, uint32_t *count, uint64_t *slots);
+/* Sets and clears PAGE_SLOT_DIRTY of a page that is there. */
+void page_cache_set_dirty_locked(struct page_cache *cache, uint64_t index);
+void page_cache_clear_dirty_locked(struct page_cache *cache, uint64_t index);
+/* The first dirty page at or after index; false if none. */
+bool page_cache_next_dirty_locked(
+	const struct page_cache *cache, uint64_t index, uint64_t *found, uint64_t *slot);
+
 /* The bytes at `index` for reading: the page, the base, or NULL for zeroes; *bytes is
  * how many are there (the rest of the page is zeroes). Valid until page_cache_leave. */
 const void *page_cache_read(struct page_cache *cache, uint64_t index, size_t *bytes);
@@ -53,6 +71,13 @@ void page_cache_leave(struct page_cache *cache, uint32_t ticket);
 uint32_t page_cache_take(struct page_cache *cache, uint64_t first, uint64_t last,
 	struct phys pages[PAGE_CACHE_BATCH], uint64_t *next);
 void page_cache_free(struct page_cache *cache, const struct phys *pages, uint32_t count);
+/* For who must not wait: have all left who might copy what was taken before `ticket` was
+ * begun? page_cache_begin_grace() starts with *grace; ask again later if not. */
+struct page_cache_grace {
+	uint32_t old, turns_left;
+};
+void page_cache_begin_grace(struct page_cache *cache, struct page_cache_grace *grace);
+bool page_cache_grace_is_over(struct page_cache *cache, struct page_cache_grace *grace);
 
 /* A page for a file, if the machine can spare one. */
 MUST_CHECK bool page_cache_new_page(uint32_t flags, struct phys *page);

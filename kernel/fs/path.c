@@ -7,6 +7,7 @@
  * is in are kept by references on the links.
  */
 #include "kernel/fs/tree.h"
+#include "kernel/sched/clock.h"
 #include "lib/string.h"
 
 #define MOST_LINKS 40
@@ -91,10 +92,83 @@ static int lookup_varying(
 	return error == -LINUX_ENOENT ? 0 : error;
 }
 
+/* An entry for what storage has under the name; *fresh NULL: the answer is an error. */
+static int ask_storage(
+	struct path_entry *directory, const char *name, size_t length, struct path_entry **fresh)
+{
+	struct vnode *vnode = NULL;
+	int error = directory->vnode->ops->lookup(directory->vnode, name, length, &vnode);
+
+	if (error && error != -LINUX_ENOENT)
+		return error;
+	*fresh = path_entry_create(directory, name, length, vnode);
+	if (vnode)
+		vnode_release(vnode);
+	return *fresh ? 0 : -LINUX_ENOMEM;
+}
+
+/* Names of this directory are a cache, which does not have this one. What storage says
+ * counts only if no name of the directory was changed meanwhile. */
+static int lookup_stored(
+	struct walk *walk, const char *name, size_t length, struct path_entry **found)
+{
+	struct path_entry *directory = walk->current, *fresh = NULL, *dropped;
+	uint32_t generation;
+	int error;
+
+	path_entry_acquire(directory);
+	spin_unlock(&tree.spin);
+	hold(walk, directory);
+	for (;;) {
+		generation = READ_ONCE(directory->generation);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		error = ask_storage(directory, name, length, &fresh);
+		spin_lock(&tree.spin);
+		if (error)
+			return error;
+		if (generation == directory->generation)
+			break;
+		spin_unlock(&tree.spin);
+		path_entry_release(fresh);
+	}
+	*found = fresh;
+	dropped = NULL;
+	if (directory->linked) /* else it was removed: nothing is kept for it */
+		*found = path_entry_acquire(tree_cache_locked(fresh, &dropped));
+	spin_unlock(&tree.spin);
+	if (dropped)
+		path_entry_release(dropped);
+	hold(walk, *found);
+	spin_lock(&tree.spin);
+	return 0;
+}
+
+static bool is_stale(const struct path_entry *entry)
+{
+	return entry->valid_until_ns != UINT64_MAX && clock_monotonic_ns() > entry->valid_until_ns;
+}
+
+static int lookup_cached(
+	struct walk *walk, const char *name, size_t length, struct path_entry **found)
+{
+	struct path_entry *entry =
+		tree_find_any_locked(walk->current, name, length, path_hash(name, length));
+	int error = 0;
+
+	if (!entry || is_stale(entry))
+		error = lookup_stored(walk, name, length, &entry);
+	else if (!entry->used)
+		entry->used = true;
+	*found = !error && entry && entry->vnode ? entry : NULL;
+	return error;
+}
+
 static int lookup(struct walk *walk, const char *name, size_t length, struct path_entry **found)
 {
 	if (length > LINUX_NAME_MAX)
 		return -LINUX_ENAMETOOLONG;
+	if (tree_is_cached(walk->current))
+		return lookup_cached(walk, name, length, found);
 	*found = tree_find_locked(walk->current, name, length, path_hash(name, length));
 	if (!*found && walk->current->vnode->ops->lookup)
 		return lookup_varying(walk, name, length, found);
@@ -300,6 +374,8 @@ int path_resolve(int directory_fd, const char *path, uint32_t path_flags, uint64
 		vnode_release(walk.links[--walk.link_count]);
 	hold(&walk, NULL);
 	path_entry_release(start);
+	if (tree_has_too_many())
+		tree_forget_names(32);
 	return error;
 }
 

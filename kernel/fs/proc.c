@@ -4,7 +4,8 @@
  */
 #include "kernel/arch.h"
 #include "kernel/fs/boot_tree.h"
-#include "kernel/fs/page_cache.h"
+#include "kernel/fs/cached_pages.h"
+#include "kernel/fs/mount.h"
 #include "kernel/system_name.h"
 #include "kernel/fs/text_node.h"
 #include "kernel/fs/tree_fill.h"
@@ -139,17 +140,23 @@ static long cpuinfo(char *buffer, size_t capacity, void *argument)
 static long meminfo(char *buffer, size_t capacity, void *argument)
 {
 	struct page_counts counts;
-	ull cached = page_cache_total_pages() * 4;
+	ull in_memory = page_cache_total_pages() * 4;
+	ull stored = READ_ONCE(storage_page_counts.cached) * 4;
+	ull dirty = READ_ONCE(storage_page_counts.dirty) * 4;
+	ull writing = READ_ONCE(storage_page_counts.writing) * 4;
+	ull kept = MIN(stored, dirty + writing);
 
 	(void)argument;
 	page_alloc_counts(&counts);
 	return (long)format_text(buffer, capacity,
 		"MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n"
 		"Buffers:        %8u kB\nCached:         %8llu kB\nSwapCached:     %8u kB\n"
-		"SwapTotal:      %8u kB\nSwapFree:       %8u kB\nShmem:          %8llu kB\n"
+		"SwapTotal:      %8u kB\nSwapFree:       %8u kB\nDirty:          %8llu kB\n"
+		"Writeback:      %8llu kB\nShmem:          %8llu kB\n"
 		"HugePages_Total:    %4u\nHugePages_Free:     %4u\nHugepagesize:   %8u kB\n",
-		(ull)counts.total_pages * 4, (ull)counts.free_pages * 4, (ull)counts.free_pages * 4,
-		0, cached, 0, 0, 0, cached, 0, 0, 2048);
+		(ull)counts.total_pages * 4, (ull)counts.free_pages * 4,
+		(ull)counts.free_pages * 4 + stored - kept, 0, in_memory + stored, 0, 0, 0, dirty,
+		writing, in_memory, 0, 0, 2048);
 }
 
 static long uptime(char *buffer, size_t capacity, void *argument)
@@ -307,12 +314,18 @@ static long burrow(char *buffer, size_t capacity, void *argument)
 
 static long mounts(char *buffer, size_t capacity, void *argument)
 {
+	struct text_buffer text = {buffer, capacity, 0};
+	struct mount_info info = {0};
+
 	(void)argument;
-	return (long)format_text(buffer, capacity,
-		"tmpfs / tmpfs rw,relatime 0 0\n"
-		"devtmpfs /dev devtmpfs rw,relatime 0 0\n"
-		"proc /proc proc rw,relatime 0 0\n"
-		"sysfs /sys sysfs ro,relatime 0 0\n");
+	text_append(&text, "tmpfs / tmpfs rw,relatime 0 0\n"
+			   "devtmpfs /dev devtmpfs rw,relatime 0 0\n"
+			   "proc /proc proc rw,relatime 0 0\n"
+			   "sysfs /sys sysfs ro,relatime 0 0\n");
+	while (mount_next(&info))
+		text_append(&text, "%s %s %s %s,relatime 0 0\n", info.source, info.path,
+			info.fs->type, info.fs->read_only ? "ro" : "rw");
+	return (long)text.length;
 }
 
 #define FIXED(text)                                                                                \

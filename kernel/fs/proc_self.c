@@ -2,6 +2,7 @@
  * /proc/1, alias /proc/self: what it tells about the program.
  */
 #include "kernel/fs/boot_tree.h"
+#include "kernel/fs/mount.h"
 #include "kernel/fs/memfs.h"
 #include "kernel/fs/proc_self.h"
 #include "kernel/fs/proc_text.h"
@@ -107,12 +108,23 @@ static long limits(char *buffer, size_t capacity, void *argument)
 
 static long mount_info(char *buffer, size_t capacity, void *argument)
 {
+	struct text_buffer text = {buffer, capacity, 0};
+	struct mount_info info = {0};
+	unsigned number = 5;
+
 	(void)argument;
-	return (long)format_text(buffer, capacity,
-		"1 0 0:23 / / rw,relatime - tmpfs tmpfs rw\n"
-		"2 1 0:5 / /dev rw,relatime - devtmpfs devtmpfs rw\n"
-		"3 1 0:21 / /proc rw,relatime - proc proc rw\n"
-		"4 1 0:22 / /sys ro,relatime - sysfs sysfs ro\n");
+	text_append(&text, "1 0 0:23 / / rw,relatime - tmpfs tmpfs rw\n"
+			   "2 1 0:5 / /dev rw,relatime - devtmpfs devtmpfs rw\n"
+			   "3 1 0:21 / /proc rw,relatime - proc proc rw\n"
+			   "4 1 0:22 / /sys ro,relatime - sysfs sysfs ro\n");
+	while (mount_next(&info)) {
+		const char *access = info.fs->read_only ? "ro" : "rw";
+
+		text_append(&text, "%u 1 %u:%u / %s %s,relatime - %s %s %s\n", number++,
+			(unsigned)(info.fs->device >> 8), (unsigned)(info.fs->device & 0xff),
+			info.path, access, info.fs->type, info.source, access);
+	}
+	return (long)text.length;
 }
 
 static long control_group(char *buffer, size_t capacity, void *argument)

@@ -33,23 +33,31 @@ enum storage_node_state {
 	STORAGE_ATTRIBUTES_DIRTY = 1, /* write_attributes is due */
 	STORAGE_TIMES_DIRTY = 2,      /* it is, but fdatasync may go without */
 	STORAGE_QUEUED = 4,           /* on the list of what to write back, with a reference */
-	STORAGE_ENTERED = 8,          /* findable by number */
 };
 
 /* What every vnode of a storage file system begins with. */
 struct storage_node {
 	struct vnode vnode;
 	struct storage_node *hash_next; /* by number; guarded by the table's lock */
+	bool is_entered;                /* in that table */
 
 	/* Regular files. */
 	struct page_source source;
-	struct page_cache cache;   /* slots carry PAGE_SLOT_ bits; see cached_file.c */
-	uint32_t reading, writing; /* pages under transfer; guarded by cache.lock */
+	struct page_cache cache; /* slots carry PAGE_SLOT_ bits; see cached_file.c */
+	/* Pages under transfer, and dirty ones; guarded by cache.lock. */
+	uint32_t reading, writing, dirty;
+	bool was_mapped; /* shared, for writing: bytes after the end may not be zero */
+	/* Faults of mappings that run through the file; unguarded guesses. */
+	uint64_t fault_expected;
+	uint32_t fault_window;
+
+	struct mutex attributes_lock; /* held while write_attributes is called */
 
 	/* Guarded by write_back.lock. */
 	struct list queue_link;
-	uint64_t dirty_since_ns;
+	uint64_t dirty_since_ns; /* or the time it was last looked at */
 	uint32_t state;
+	uint32_t write_pass; /* the last sync that came by */
 	/* Errors of write-back: the last, and how many; each open file remembers what it saw. */
 	int write_error;
 	uint32_t write_errors;
@@ -146,16 +154,17 @@ struct storage_ops {
 	 * it was written or thrown away: write_pages allocates from free space, not minding
 	 * what is set aside. Called in page faults: without vnode->lock. */
 	int (*reserve)(struct storage_node *node, uint64_t index, uint32_t count, uint64_t *taken);
-	void (*unreserve)(struct storage_node *node, uint32_t count);
+	void (*unreserve)(struct storage_node *node, uint32_t count); /* any context: it counts */
 	/* With vnode->lock: the file's size becomes `bytes`; vnode->size is still the old one
 	 * when it grows, the new one when it shrinks. No transfer is under way beyond it, no
 	 * page is cached there; the rest of the last page reads as zeroes (written later). Blocks
 	 * beyond are freed. */
 	int (*set_size)(struct storage_node *node, uint64_t bytes);
-	/* fallocate(2), with vnode->lock. The VFS has written or dropped the pages of the range;
-	 * holes: zeroes what is less than a block itself, as the VFS does for less than a page.
-	 * The VFS raises vnode->size afterwards, unless KEEP_SIZE. NULL: -EOPNOTSUPP. */
+	/* fallocate(2), with vnode->lock. The VFS has written or dropped the pages of the range,
+	 * and zeroed (and written) what of a page is to be zeroed: a hole frees whole blocks
+	 * only. It raises vnode->size afterwards, unless KEEP_SIZE. NULL: -EOPNOTSUPP. */
 	int (*allocate)(struct storage_node *node, int mode, uint64_t offset, uint64_t bytes);
+	int allocate_modes; /* LINUX_FALLOC_ bits it knows beside KEEP_SIZE and PUNCH_HOLE */
 	/* The first byte from offset on that is data (or in a hole: there is one at the end of
 	 * the file). Dirty pages have been written before. -ENXIO. NULL: all is data. */
 	int64_t (*seek)(struct storage_node *node, uint64_t offset, bool data);

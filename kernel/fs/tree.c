@@ -3,12 +3,15 @@
  */
 #include "kernel/fs/tree.h"
 #include "kernel/mm/heap.h"
+#include "kernel/mm/page_alloc.h"
 #include "kernel/panic.h"
+#include "kernel/sched/clock.h"
 #include "lib/format.h"
 #include "lib/string.h"
 
 #define FIRST_BUCKETS 256u
 #define MOST_BUCKETS  (1u << 18)
+#define LEAST_CACHED  4096u /* names from storage that are kept in any machine */
 
 struct tree tree;
 
@@ -17,6 +20,8 @@ static struct {
 	struct path_entry **buckets;
 	uint32_t bucket_count;
 	uint32_t entry_count;
+	struct list cached; /* those that may be forgotten, the next to look at first */
+	uint32_t cached_count;
 } names;
 
 uint32_t path_hash(const char *name, size_t length)
@@ -36,7 +41,7 @@ static struct path_entry **bucket_of(const struct path_entry *parent, uint32_t h
 	return &names.buckets[(mixed >> 32) & (names.bucket_count - 1)];
 }
 
-struct path_entry *tree_find_locked(
+struct path_entry *tree_find_any_locked(
 	struct path_entry *parent, const char *name, size_t length, uint32_t hash)
 {
 	for (struct path_entry *entry = *bucket_of(parent, hash); entry; entry = entry->hash_next) {
@@ -45,6 +50,14 @@ struct path_entry *tree_find_locked(
 			return entry;
 	}
 	return NULL;
+}
+
+struct path_entry *tree_find_locked(
+	struct path_entry *parent, const char *name, size_t length, uint32_t hash)
+{
+	struct path_entry *entry = tree_find_any_locked(parent, name, length, hash);
+
+	return entry && entry->vnode ? entry : NULL;
 }
 
 /* Doubles the buckets when there are as many names; without memory it stays slow. */
@@ -85,12 +98,25 @@ static void insert_locked(struct path_entry *entry)
 	list_add_last(&entry->parent->children, &entry->siblings);
 	entry->cookie = ++entry->parent->last_cookie;
 	entry->linked = true;
+	entry->parent->generation++;
+	if (tree_is_cached(entry->parent) &&
+		(!entry->vnode || entry->vnode->fs == entry->parent->vnode->fs)) {
+		entry->is_cached = entry->used = true;
+		list_add_last(&names.cached, &entry->cached_link);
+		names.cached_count++;
+	}
 }
 
 static void remove_locked(struct path_entry *entry)
 {
 	struct path_entry **link = bucket_of(entry->parent, entry->hash);
 
+	if (entry->is_cached) {
+		list_remove(&entry->cached_link);
+		names.cached_count--;
+		entry->is_cached = false;
+	}
+	entry->parent->generation++;
 	while (*link != entry)
 		link = &(*link)->hash_next;
 	*link = entry->hash_next;
@@ -110,7 +136,8 @@ void path_entry_release(struct path_entry *entry)
 	while (entry && __atomic_sub_fetch(&entry->references, 1, __ATOMIC_ACQ_REL) == 0) {
 		struct path_entry *parent = entry->parent;
 
-		vnode_release(entry->vnode);
+		if (entry->vnode)
+			vnode_release(entry->vnode);
 		if (entry->name_is_owned)
 			heap_free((void *)(uintptr_t)entry->name);
 		heap_free(entry);
@@ -127,7 +154,8 @@ static struct path_entry *create(struct path_entry *parent, const char *name, si
 		return NULL;
 	entry->references = 1;
 	entry->parent = parent ? path_entry_acquire(parent) : NULL;
-	entry->vnode = vnode_acquire(vnode);
+	entry->vnode = vnode ? vnode_acquire(vnode) : NULL;
+	entry->valid_until_ns = UINT64_MAX;
 	entry->last_cookie = 2; /* "." and ".." */
 	list_init(&entry->siblings);
 	list_init(&entry->children);
@@ -152,27 +180,213 @@ bool path_entry_is_mount(const struct path_entry *entry)
 	return !entry->parent || !vnode_same_mount(entry->parent->vnode, entry->vnode);
 }
 
+/* ---- names that are a cache -------------------------------------------------- */
+
+static uint64_t time_after(uint64_t timeout_ns)
+{
+	return timeout_ns == UINT64_MAX ? UINT64_MAX : clock_monotonic_ns() + timeout_ns;
+}
+
+static void set_validity(struct path_entry *entry)
+{
+	const struct file_system *fs = entry->parent->vnode->fs;
+
+	entry->valid_until_ns =
+		time_after(entry->vnode ? fs->entry_timeout_ns : fs->negative_timeout_ns);
+}
+
+/* Takes what is cached for the name out of the tree; the caller releases it. Mounts stay. */
+static struct path_entry *remove_cached_locked(
+	struct path_entry *parent, const char *name, size_t length)
+{
+	struct path_entry *entry =
+		tree_find_any_locked(parent, name, length, path_hash(name, length));
+
+	if (!entry || !entry->is_cached)
+		return NULL;
+	remove_locked(entry);
+	return entry;
+}
+
+struct path_entry *tree_cache_locked(struct path_entry *fresh, struct path_entry **dropped)
+{
+	struct path_entry *old =
+		tree_find_any_locked(fresh->parent, fresh->name, fresh->name_length, fresh->hash);
+
+	*dropped = fresh;
+	if (old && (old->vnode == fresh->vnode || !old->is_cached)) {
+		if (old->is_cached)
+			set_validity(old);
+		return old;
+	}
+	if (old)
+		remove_locked(old);
+	*dropped = old;
+	insert_locked(fresh);
+	set_validity(fresh);
+	return fresh;
+}
+
+bool tree_has_too_many(void)
+{
+	struct page_counts counts;
+
+	if (READ_ONCE(names.cached_count) < LEAST_CACHED)
+		return false;
+	page_alloc_counts(&counts);
+	return READ_ONCE(names.cached_count) > counts.total_pages / 2;
+}
+
+/* Moves unused entries from the cache to a chain by hash_next; looks at `most`. */
+static struct path_entry *take_unused_locked(uint32_t count, uint32_t most)
+{
+	struct path_entry *chain = NULL;
+
+	while (count > 0 && most-- > 0 && !list_is_empty(&names.cached)) {
+		struct path_entry *entry =
+			LIST_ENTRY(names.cached.next, struct path_entry, cached_link);
+
+		if (!entry->used && READ_ONCE(entry->references) == 1 &&
+			list_is_empty(&entry->children)) {
+			remove_locked(entry);
+			entry->hash_next = chain;
+			chain = entry;
+			count--;
+		} else {
+			entry->used = false;
+			list_remove(&entry->cached_link);
+			list_add_last(&names.cached, &entry->cached_link);
+		}
+	}
+	return chain;
+}
+
+uint32_t tree_forget_names(uint32_t count)
+{
+	uint32_t done = 0, before = UINT32_MAX;
+
+	while (done < count && before != done) {
+		struct path_entry *chain;
+
+		before = done;
+		spin_lock(&tree.spin);
+		chain = take_unused_locked(MIN(count - done, 64), 512);
+		spin_unlock(&tree.spin);
+		while (chain) {
+			struct path_entry *next = chain->hash_next;
+
+			path_entry_release(chain);
+			chain = next;
+			done++;
+		}
+	}
+	return done;
+}
+
+void tree_forget_children(struct path_entry *directory)
+{
+	struct path_entry *chain = NULL;
+	struct list *link, *next;
+
+	spin_lock(&tree.spin);
+	for (link = directory->children.next; link != &directory->children; link = next) {
+		struct path_entry *entry = LIST_ENTRY(link, struct path_entry, siblings);
+
+		next = link->next;
+		if (!entry->is_cached || !list_is_empty(&entry->children))
+			continue;
+		remove_locked(entry);
+		entry->hash_next = chain;
+		chain = entry;
+	}
+	spin_unlock(&tree.spin);
+	while (chain) {
+		struct path_entry *after = chain->hash_next;
+
+		path_entry_release(chain);
+		chain = after;
+	}
+}
+
+void tree_forget_name(const struct vnode *directory, const char *name, size_t length)
+{
+	uint32_t hash = path_hash(name, length);
+
+	spin_lock(&tree.spin);
+	LIST_FOR_EACH (link, &names.cached) {
+		struct path_entry *entry = LIST_ENTRY(link, struct path_entry, cached_link);
+
+		if (entry->hash == hash && entry->parent->vnode == directory &&
+			entry->name_length == length && memcmp(entry->name, name, length) == 0)
+			entry->valid_until_ns = 0;
+	}
+	spin_unlock(&tree.spin);
+}
+
+int tree_cover(struct path_entry *covered, struct vnode *vnode, struct path_entry **result)
+{
+	struct path_entry *cover =
+		create(covered->parent, covered->name, covered->name_length, vnode, false);
+
+	if (!cover)
+		return -LINUX_ENOMEM;
+	*result = path_entry_acquire(cover);
+	spin_lock(&tree.spin);
+	if (covered->linked)
+		remove_locked(covered);
+	insert_locked(cover);
+	spin_unlock(&tree.spin);
+	return 0;
+}
+
+void tree_uncover(struct path_entry *cover, struct path_entry *covered)
+{
+	spin_lock(&tree.spin);
+	remove_locked(cover);
+	insert_locked(covered);
+	spin_unlock(&tree.spin);
+	path_entry_release(cover);
+}
+
+/* ---- changes ------------------------------------------------------------------- */
+
 int tree_link(struct path_entry *parent, const char *name, size_t length, struct vnode *vnode,
 	bool borrow_name, struct path_entry **result)
 {
 	struct path_entry *entry = create(parent, name, length, vnode, borrow_name);
+	struct path_entry *dropped = NULL;
 
 	if (!entry)
 		return -LINUX_ENOMEM;
+	spin_lock(&tree.spin);
+	if (tree_is_cached(parent))
+		entry = tree_cache_locked(entry, &dropped); /* a lookup may have been faster */
+	else
+		insert_locked(entry);
 	if (result)
 		*result = path_entry_acquire(entry);
-	spin_lock(&tree.spin);
-	insert_locked(entry);
 	spin_unlock(&tree.spin);
+	if (dropped)
+		path_entry_release(dropped);
 	return 0;
 }
 
 void tree_unlink(struct path_entry *entry)
 {
+	struct path_entry *other = NULL;
+	bool was_linked;
+
 	spin_lock(&tree.spin);
-	remove_locked(entry);
+	was_linked = entry->linked;
+	if (was_linked)
+		remove_locked(entry);
+	else if (tree_is_cached(entry->parent)) /* replaced by what a lookup found */
+		other = remove_cached_locked(entry->parent, entry->name, entry->name_length);
 	spin_unlock(&tree.spin);
-	path_entry_release(entry);
+	if (was_linked)
+		path_entry_release(entry);
+	if (other)
+		path_entry_release(other);
 }
 
 /* A heap copy of a name, for an entry that moves. */
@@ -207,21 +421,33 @@ int tree_move(struct path_entry *entry, struct path_entry *parent, const char *n
 {
 	struct path_entry *old_parent = entry->parent;
 	char *copy = copy_name(name, length);
+	struct path_entry *other = NULL;
+	bool was_linked;
 	void *old_name;
 
 	if (!copy)
 		return -LINUX_ENOMEM;
 	path_entry_acquire(parent);
 	spin_lock(&tree.spin);
-	remove_locked(entry);
-	if (replaced)
+	was_linked = entry->linked;
+	if (was_linked)
+		remove_locked(entry);
+	else
+		path_entry_acquire(entry);
+	if (replaced && replaced->linked)
 		remove_locked(replaced);
+	else
+		replaced = NULL;
+	if (tree_is_cached(parent))
+		other = remove_cached_locked(parent, name, length);
 	old_name = replace_name_locked(entry, parent, copy, length);
 	spin_unlock(&tree.spin);
 	heap_free(old_name);
 	path_entry_release(old_parent);
 	if (replaced)
 		path_entry_release(replaced);
+	if (other)
+		path_entry_release(other);
 	return 0;
 }
 
@@ -238,6 +464,12 @@ int tree_exchange(struct path_entry *a, struct path_entry *b)
 		return -LINUX_ENOMEM;
 	}
 	spin_lock(&tree.spin);
+	if (!a->linked || !b->linked) {
+		spin_unlock(&tree.spin); /* cached, and stale: looked up again */
+		heap_free(a_copy);
+		heap_free(b_copy);
+		return 0;
+	}
 	remove_locked(a);
 	remove_locked(b);
 	a_old = replace_name_locked(a, b_parent, a_copy, b_length);
@@ -315,7 +547,8 @@ int tree_init(struct vnode *root)
 	spin_init(&tree.spin);
 	tree.umask = 022;
 	names.bucket_count = FIRST_BUCKETS;
-	names.entry_count = 0;
+	names.entry_count = names.cached_count = 0;
+	list_init(&names.cached);
 	names.buckets = heap_zalloc(FIRST_BUCKETS * sizeof(*names.buckets));
 	tree.root = names.buckets ? path_entry_create(NULL, "", 0, root) : NULL;
 	if (!tree.root)

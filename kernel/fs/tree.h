@@ -6,7 +6,9 @@
  * else and no references on its way. An entry in the tree is kept by its link; it
  * keeps its parent. Entries of the memory file systems are the only record of their
  * names; those of a file system with names_vary are made by its lookup and belong
- * to whoever holds them.
+ * to whoever holds them. Those of file systems on storage are a cache: they come with
+ * lookups, may say that there is no such name, and go when nobody holds them and
+ * there are too many.
  */
 #ifndef KERNEL_FS_TREE_H
 #define KERNEL_FS_TREE_H
@@ -20,12 +22,18 @@ struct path_entry {
 	uint32_t references;
 	uint32_t hash;
 	struct path_entry *parent; /* with a reference; NULL: the root, or nameless */
-	struct vnode *vnode;       /* with a reference */
+	struct vnode *vnode;       /* with a reference; NULL: there is no such name (cached) */
 	struct path_entry *hash_next;
 	struct list siblings; /* in parent->children, by ascending cookie */
 	struct list children;
 	uint64_t cookie;      /* position in a directory listing */
 	uint64_t last_cookie; /* given to a child */
+	/* Of file systems on storage. */
+	struct list cached_link; /* among all that may be forgotten */
+	uint64_t valid_until_ns; /* clock_monotonic_ns(); UINT64_MAX: for ever */
+	uint32_t generation;     /* counts changes of the names below */
+	bool is_cached;          /* on the list */
+	bool used;               /* since the list was last looked at */
 	const char *name;
 	uint8_t name_length;
 	bool linked;        /* in the tree */
@@ -67,9 +75,32 @@ static inline bool path_entry_is_directory(const struct path_entry *entry)
 /* The root of a mounted tree: it cannot be removed or renamed. */
 bool path_entry_is_mount(const struct path_entry *entry);
 
-/* With tree.spin held: no reference is added. */
+/* Is the directory one whose names are a cache? */
+static inline bool tree_is_cached(const struct path_entry *directory)
+{
+	return directory->vnode->fs->storage != NULL;
+}
+
+/* With tree.spin held: no reference is added. The second also finds entries that say that
+ * there is no such name. */
 struct path_entry *tree_find_locked(
 	struct path_entry *parent, const char *name, size_t length, uint32_t hash);
+struct path_entry *tree_find_any_locked(
+	struct path_entry *parent, const char *name, size_t length, uint32_t hash);
+/* What a lookup in storage found, into the cache, unless it is there already: returns the
+ * entry that counts. Takes the reference of `fresh`; *dropped (may be NULL afterwards) is an
+ * entry that the caller releases without the lock. */
+struct path_entry *tree_cache_locked(struct path_entry *fresh, struct path_entry **dropped);
+/* Are there more cached names than wanted? tree_forget_names() drops at least `count` of those
+ * least used, if it can; returns how many. May sleep. */
+bool tree_has_too_many(void);
+uint32_t tree_forget_names(uint32_t count);
+/* Drops what is cached below an entry (leaves only) or one name. */
+void tree_forget_children(struct path_entry *directory);
+void tree_forget_name(const struct vnode *directory, const char *name, size_t length);
+/* Puts an entry of the same name with another vnode in the place of `covered`, and back. */
+int tree_cover(struct path_entry *covered, struct vnode *vnode, struct path_entry **result);
+void tree_uncover(struct path_entry *cover, struct path_entry *covered);
 
 /* With tree.lock held. tree_link: *result (if wanted) comes with a reference. With
  * `borrow_name`, name stays valid for ever and is not copied. */

@@ -50,6 +50,7 @@ struct vnode_ops {
 	int (*get_attributes)(struct vnode *vnode, struct linux_stat *stat);
 	/* Fills in file->ops and file->data for an open. May be NULL (set by type). */
 	int (*open)(struct vnode *vnode, struct file *file);
+	/* With vnode->lock. Lengths if capacity is 0; -ERANGE, -ENODATA. */
 	long (*get_xattr)(struct vnode *vnode, const char *name, void *value, size_t capacity);
 	int (*set_xattr)(
 		struct vnode *vnode, const char *name, const void *value, size_t bytes, int flags);
@@ -83,6 +84,7 @@ struct file_system {
 	void *data;                   /* the file system's */
 	uint64_t entry_timeout_ns;    /* a name is asked again after that; UINT64_MAX: never */
 	uint64_t negative_timeout_ns; /* the same for missing names; 0: always asked */
+	bool is_closed;               /* unmounted: nothing more is asked of it */
 };
 
 struct watch;

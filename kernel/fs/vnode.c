@@ -3,6 +3,7 @@
  */
 #include "kernel/fs/tree.h"
 #include "kernel/fs/inotify.h"
+#include "kernel/fs/storage_node.h"
 #include "kernel/fs/xattr.h"
 #include "kernel/sched/clock.h"
 #include "lib/string.h"
@@ -32,6 +33,9 @@ struct vnode *vnode_acquire(struct vnode *vnode)
 
 void vnode_release(struct vnode *vnode)
 {
+	/* Without a name and waiting only to be written back: not written then. */
+	if (vnode->fs->storage && vnode->nlink == 0 && READ_ONCE(vnode->references) == 2)
+		storage_forget_unlinked(storage_node_of(vnode));
 	if (__atomic_sub_fetch(&vnode->references, 1, __ATOMIC_ACQ_REL) != 0)
 		return;
 	inotify_vnode_gone(vnode);
@@ -94,15 +98,36 @@ static void clear_set_id(struct vnode *vnode)
 		vnode->mode &= ~(uint32_t)LINUX_S_ISGID;
 }
 
+/* Attributes changed: storage is told, now or later. */
+static void note_change(struct vnode *vnode, bool times_only)
+{
+	if (vnode->fs->storage)
+		storage_mark_dirty(storage_node_of(vnode), times_only);
+}
+
+/* What the file system has to do or refuse. With the lock held. */
+static int ask_file_system(struct vnode *vnode, uint32_t mask, const struct linux_stat *values)
+{
+	if (vnode->fs->storage && (mask & VNODE_SIZE)) {
+		int error = storage_set_size(storage_node_of(vnode), (uint64_t)values->size);
+
+		mask &= ~(uint32_t)VNODE_SIZE;
+		if (error || !mask)
+			return error;
+	}
+	return vnode->ops->set_attributes ? vnode->ops->set_attributes(vnode, mask, values) : 0;
+}
+
 int vnode_set_attributes(struct vnode *vnode, uint32_t mask, const struct linux_stat *values)
 {
-	int error = 0;
+	int error;
 
+	if (vnode->fs->read_only && vnode->fs->storage)
+		return -LINUX_EROFS;
 	if (vnode->fs->read_only && !(vnode->ops->set_attributes))
 		return -LINUX_EPERM;
 	mutex_lock(&vnode->lock);
-	if (vnode->ops->set_attributes)
-		error = vnode->ops->set_attributes(vnode, mask, values);
+	error = ask_file_system(vnode, mask, values);
 	if (!error) {
 		if (mask & VNODE_UID)
 			vnode->uid = values->uid;
@@ -118,6 +143,7 @@ int vnode_set_attributes(struct vnode *vnode, uint32_t mask, const struct linux_
 			vnode->mtime_ns = ns_of(values->mtime);
 		vnode->ctime_ns =
 			mask & VNODE_CTIME ? ns_of(values->ctime) : (int64_t)clock_realtime_ns();
+		note_change(vnode, false);
 	}
 	mutex_unlock(&vnode->lock);
 	return error;
@@ -126,11 +152,13 @@ int vnode_set_attributes(struct vnode *vnode, uint32_t mask, const struct linux_
 void vnode_touch_contents(struct vnode *vnode)
 {
 	vnode->mtime_ns = vnode->ctime_ns = (int64_t)clock_realtime_ns();
+	note_change(vnode, true);
 }
 
 void vnode_touch_attributes(struct vnode *vnode)
 {
 	vnode->ctime_ns = (int64_t)clock_realtime_ns();
+	note_change(vnode, true);
 }
 
 void vnode_touch_access(struct vnode *vnode)
@@ -138,6 +166,10 @@ void vnode_touch_access(struct vnode *vnode)
 	int64_t now = (int64_t)clock_realtime_ns();
 	int64_t atime = vnode->atime_ns;
 
-	if (atime <= vnode->mtime_ns || atime <= vnode->ctime_ns || now - atime >= DAY_NS)
+	if (vnode->fs->storage && vnode->fs->read_only)
+		return;
+	if (atime <= vnode->mtime_ns || atime <= vnode->ctime_ns || now - atime >= DAY_NS) {
 		vnode->atime_ns = now;
+		note_change(vnode, true);
+	}
 }

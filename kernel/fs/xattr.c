@@ -27,7 +27,7 @@ static int check_name(const struct vnode *vnode, const char *name)
 	if (!LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFREG) &&
 		!LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFDIR) && starts_with(name, "user."))
 		return -LINUX_EPERM;
-	if (vnode->fs->read_only)
+	if (vnode->fs->read_only && !vnode->fs->storage)
 		return -LINUX_EOPNOTSUPP;
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
 		if (starts_with(name, prefixes[i]))
@@ -55,6 +55,12 @@ long xattr_get(struct vnode *vnode, const char *name, void *value, size_t capaci
 	if (result < 0)
 		return result;
 	mutex_lock(&vnode->lock);
+	if (vnode->fs->storage) {
+		result = vnode->ops->get_xattr ? vnode->ops->get_xattr(vnode, name, value, capacity)
+					       : -LINUX_EOPNOTSUPP;
+		mutex_unlock(&vnode->lock);
+		return result;
+	}
 	attribute = *find(vnode, name);
 	if (!attribute) {
 		result = -LINUX_ENODATA;
@@ -95,6 +101,29 @@ static int set_locked(struct vnode *vnode, struct extended_attribute *fresh, int
 	return 0;
 }
 
+static int set_stored(
+	struct vnode *vnode, const char *name, const void *value, size_t bytes, int flags)
+{
+	int error = vnode->fs->read_only ? -LINUX_EROFS : -LINUX_EOPNOTSUPP;
+
+	mutex_lock(&vnode->lock);
+	if (!vnode->fs->read_only && vnode->ops->set_xattr)
+		error = vnode->ops->set_xattr(vnode, name, value, bytes, flags);
+	mutex_unlock(&vnode->lock);
+	return error;
+}
+
+static int remove_stored(struct vnode *vnode, const char *name)
+{
+	int error = vnode->fs->read_only ? -LINUX_EROFS : -LINUX_EOPNOTSUPP;
+
+	mutex_lock(&vnode->lock);
+	if (!vnode->fs->read_only && vnode->ops->remove_xattr)
+		error = vnode->ops->remove_xattr(vnode, name);
+	mutex_unlock(&vnode->lock);
+	return error;
+}
+
 int xattr_set(struct vnode *vnode, const char *name, const void *value, size_t bytes, int flags)
 {
 	size_t name_bytes = strlen(name) + 1;
@@ -103,6 +132,8 @@ int xattr_set(struct vnode *vnode, const char *name, const void *value, size_t b
 
 	if (error)
 		return error;
+	if (vnode->fs->storage)
+		return set_stored(vnode, name, value, bytes, flags);
 	fresh = heap_alloc(sizeof(*fresh) + name_bytes + bytes);
 	if (!fresh)
 		return -LINUX_ENOMEM;
@@ -123,7 +154,15 @@ long xattr_list(struct vnode *vnode, char *names, size_t capacity)
 {
 	size_t bytes = 0;
 
+	if (vnode->fs->storage && !vnode->ops->list_xattr)
+		return 0;
 	mutex_lock(&vnode->lock);
+	if (vnode->fs->storage) {
+		long result = vnode->ops->list_xattr(vnode, names, capacity);
+
+		mutex_unlock(&vnode->lock);
+		return result;
+	}
 	for (const struct extended_attribute *a = vnode->attributes; a; a = a->next) {
 		if (bytes + a->name_bytes <= capacity)
 			memcpy(names + bytes, a->data, a->name_bytes);
@@ -140,6 +179,8 @@ int xattr_remove(struct vnode *vnode, const char *name)
 
 	if (error)
 		return error;
+	if (vnode->fs->storage)
+		return remove_stored(vnode, name);
 	mutex_lock(&vnode->lock);
 	link = find(vnode, name);
 	old = *link;

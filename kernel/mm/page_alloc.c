@@ -72,6 +72,8 @@ static struct {
 	bool cannot_return; /* this host takes nothing */
 } page_allocator;
 
+static const struct page_alloc_reclaimer *page_reclaimer;
+
 /* ---- bitmaps ------------------------------------------------------------ */
 
 static uint64_t bits_mask(uint32_t from, uint32_t to, uint32_t word)
@@ -308,6 +310,7 @@ static void region_add(const struct boot_region *boot)
 void page_alloc_init(const struct boot_info *info)
 {
 	memset(&page_allocator, 0, sizeof(page_allocator));
+	page_reclaimer = NULL;
 	for (int i = 0; i < LIST_COUNT; i++)
 		list_init(&page_allocator.lists[i]);
 	for (uint32_t i = 0; i < MIN(info->region_count, BOOT_MAX_REGIONS); i++) {
@@ -375,6 +378,9 @@ bool page_alloc(uint32_t count, uint32_t flags, struct phys *result)
 		block_take(block, first, count, zero);
 	}
 	spin_unlock(&page_allocator.lock);
+	if (page_reclaimer != NULL &&
+		READ_ONCE(page_allocator.free_pages) < page_reclaimer->low_pages)
+		page_reclaimer->note_low();
 	if (block == NULL)
 		return false;
 	result->raw = block->base + first * PAGE_BYTES;
@@ -383,6 +389,16 @@ bool page_alloc(uint32_t count, uint32_t flags, struct phys *result)
 	if ((flags & PAGE_ALLOC_ZERO) != 0)
 		clear_dirty(block->base, zero, first, first + count);
 	return true;
+}
+
+void page_alloc_set_reclaimer(const struct page_alloc_reclaimer *reclaimer)
+{
+	page_reclaimer = reclaimer;
+}
+
+bool page_alloc_wait_for_reclaim(void)
+{
+	return page_reclaimer != NULL && page_reclaimer->wait();
 }
 
 static void block_free(struct block *block, uint32_t first, uint32_t count)

@@ -39,6 +39,19 @@ struct page_counts {
 void page_alloc_counts(struct page_counts *counts);
 
 /*
+ * Who keeps pages that it can spare (caches of files). `note_low` is called, in any context,
+ * when fewer than low_pages are free; `wait` sleeps for pages to come, and says whether it is
+ * worth trying again. Set once, when there is something to spare.
+ */
+struct page_alloc_reclaimer {
+	uint64_t low_pages;
+	void (*note_low)(void);
+	bool (*wait)(void);
+};
+void page_alloc_set_reclaimer(const struct page_alloc_reclaimer *reclaimer);
+bool page_alloc_wait_for_reclaim(void);
+
+/*
  * Giving free huge pages that were written back to the host (platform_give_back), when idle,
  * in rounds: only what has been free since the last round began goes, so that memory in
  * steady use stays; and some always stays, as taking it back costs its user time.

@@ -21,6 +21,9 @@ struct page_source_ops {
 	 * -EFAULT beyond the end (SIGBUS), -ENOMEM, -EIO. */
 	int (*get_page)(struct page_source *source, uint64_t offset, bool write, struct phys *phys,
 		bool *read_only);
+	/* The page at `offset` for reading, if it is at hand; never sleeps, reads nothing. May
+	 * be NULL: get_page is asked for pages around a fault too. */
+	bool (*peek_page)(struct page_source *source, uint64_t offset, struct phys *phys);
 	/* The page at `offset` was written through a mapping. */
 	void (*mark_dirty)(struct page_source *source, uint64_t offset);
 	/* msync(MS_SYNC). May sleep. */

@@ -75,6 +75,8 @@ enum vm_fault_result vm_fault(uintptr_t address, uint64_t error, bool atomic);
 /* The file behind `source` shrank or a page of it was replaced: drop all mappings
  * of [offset, +bytes). Called by the page cache, which then may free the pages. */
 void vm_unmap_source(struct page_source *source, uint64_t offset, uint64_t bytes);
+/* The same, but mappings stay, for reading: the next write to one asks the source again. */
+void vm_protect_source(struct page_source *source, uint64_t offset, uint64_t bytes);
 
 struct vm_area_info {
 	uintptr_t start, end;

@@ -311,6 +311,16 @@ static int map_source_pages(
 	return finish(VM_FAULT_SERVED);
 }
 
+/* A page beside the one that is needed. */
+static bool source_peek(struct page_source *source, uint64_t offset, struct phys *phys)
+{
+	bool read_only;
+
+	if (source->ops->peek_page != NULL)
+		return source->ops->peek_page(source, offset, phys);
+	return source->ops->get_page(source, offset, false, phys, &read_only) == 0;
+}
+
 static int source_read(
 	struct fault *fault, const struct source_view *view, uintptr_t start, uintptr_t end)
 {
@@ -326,14 +336,13 @@ static int source_read(
 		view->source, view->offset, false, &pages[first], &read_only);
 	if (error != 0)
 		return (int)source_error(error);
-	while (first > 0 && view->source->ops->get_page(view->source,
-				    view->offset - (before - (first - 1)) * PAGE_BYTES, false,
-				    &pages[first - 1], &read_only) == 0)
+	while (first > 0 &&
+		source_peek(view->source, view->offset - (before - (first - 1)) * PAGE_BYTES,
+			&pages[first - 1]))
 		first--;
 	while (start + (last + 1) * PAGE_BYTES < end &&
-		view->source->ops->get_page(view->source,
-			view->offset + (last + 1 - before) * PAGE_BYTES, false, &pages[last + 1],
-			&read_only) == 0)
+		source_peek(view->source, view->offset + (last + 1 - before) * PAGE_BYTES,
+			&pages[last + 1]))
 		last++;
 	if (!view_is_valid(fault, view)) {
 		vm_unlock();
@@ -423,6 +432,8 @@ enum vm_fault_result vm_fault(uintptr_t address, uint64_t error, bool atomic)
 		fault.need = (error & ERROR_EXECUTE) != 0 ? PAGE_EXECUTE : PAGE_READ;
 	do {
 		result = step(&fault);
+		if (result == VM_FAULT_NO_MEMORY && !atomic && page_alloc_wait_for_reclaim())
+			result = STEP_AGAIN;
 	} while (result == STEP_AGAIN);
 	return (enum vm_fault_result)result;
 }

@@ -3,31 +3,6 @@
 #include "kernel/mm/page_source.h"
 #include "kernel/mm/vm_area.h"
 
-static void drop_of_area(const struct area *area, uint64_t offset, uint64_t end_offset)
-{
-	uint64_t area_end_offset = area->offset + (area->end - area->start);
-	uint64_t from = MAX(area->offset, offset), to = MIN(area_end_offset, end_offset);
-
-	if (from >= to)
-		return;
-	from = area->start + (ALIGN_DOWN(from, PAGE_BYTES) - area->offset);
-	to = area->start + (ALIGN_UP(to, PAGE_BYTES) - area->offset);
-	pages_split_edges(from, to);
-	pages_drop(from, to, PAGES_OF_SOURCE);
-}
-
-void vm_unmap_source(struct page_source *source, uint64_t offset, uint64_t bytes)
-{
-	uint64_t end = offset + bytes < offset ? UINT64_MAX - PAGE_BYTES : offset + bytes;
-
-	vm_lock();
-	vm.source_sequence++;
-	LIST_FOR_EACH (link, &source->areas)
-		drop_of_area(LIST_ENTRY(link, struct area, source_link), offset, end);
-	pages_finish();
-	vm_unlock();
-}
-
 /* Takes the right to write away, so that later writes are noticed again. */
 static void write_protect(const struct area *area, uintptr_t start, uintptr_t end)
 {
@@ -45,6 +20,59 @@ static void write_protect(const struct area *area, uintptr_t start, uintptr_t en
 		pages_note_change(next - mapping.bytes, next);
 	}
 	pages_finish();
+}
+
+/* What of the area maps [offset, end_offset); false: nothing. */
+static bool part_of_area(const struct area *area, uint64_t offset, uint64_t end_offset,
+	uintptr_t *start, uintptr_t *end)
+{
+	uint64_t area_end_offset = area->offset + (area->end - area->start);
+	uint64_t from = MAX(area->offset, offset), to = MIN(area_end_offset, end_offset);
+
+	if (from >= to)
+		return false;
+	*start = area->start + (ALIGN_DOWN(from, PAGE_BYTES) - area->offset);
+	*end = area->start + (ALIGN_UP(to, PAGE_BYTES) - area->offset);
+	return true;
+}
+
+static uint64_t end_of(uint64_t offset, uint64_t bytes)
+{
+	return offset + bytes < offset ? UINT64_MAX - PAGE_BYTES : offset + bytes;
+}
+
+void vm_unmap_source(struct page_source *source, uint64_t offset, uint64_t bytes)
+{
+	uintptr_t from, to;
+
+	vm_lock();
+	vm.source_sequence++;
+	LIST_FOR_EACH (link, &source->areas) {
+		const struct area *area = LIST_ENTRY(link, struct area, source_link);
+
+		if (part_of_area(area, offset, end_of(offset, bytes), &from, &to)) {
+			pages_split_edges(from, to);
+			pages_drop(from, to, PAGES_OF_SOURCE);
+		}
+	}
+	pages_finish();
+	vm_unlock();
+}
+
+void vm_protect_source(struct page_source *source, uint64_t offset, uint64_t bytes)
+{
+	uintptr_t from, to;
+
+	vm_lock();
+	vm.source_sequence++;
+	LIST_FOR_EACH (link, &source->areas) {
+		const struct area *area = LIST_ENTRY(link, struct area, source_link);
+
+		if ((area->flags & VM_SHARED) != 0 && (area->protection & PAGE_WRITE) != 0 &&
+			part_of_area(area, offset, end_of(offset, bytes), &from, &to))
+			write_protect(area, from, to);
+	}
+	vm_unlock();
 }
 
 /* Syncs one area's part; called with the lock, returns with the lock. */

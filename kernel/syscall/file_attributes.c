@@ -2,7 +2,7 @@
  * System calls that ask or change attributes of files: stat(2), chmod(2), chown(2),
  * utimensat(2), truncate(2), statfs(2).
  */
-#include "kernel/fs/tree.h"
+#include "kernel/fs/storage.h"
 #include "kernel/mm/page_alloc.h"
 #include "kernel/mm/uaccess.h"
 #include "kernel/sched/clock.h"
@@ -378,12 +378,30 @@ struct linux_statfs {
 
 _Static_assert(sizeof(struct linux_statfs) == 120, "Linux layout");
 
+#define STATFS_RDONLY   0x1
 #define STATFS_VALID    0x20
 #define STATFS_RELATIME 0x1000
 #define MAGIC_ANONYMOUS 0x09041934
 #define MAGIC_PIPE      0x50495045
 
-static long tell_file_system(const struct file_system *fs, uint64_t magic, uint64_t address)
+static int ask_storage(struct file_system *fs, struct linux_statfs *result)
+{
+	struct file_system_usage usage = {.name_length = LINUX_NAME_MAX};
+	int error = fs->storage->usage ? fs->storage->usage(fs, &usage) : 0;
+
+	result->block_bytes = result->fragment_bytes =
+		usage.block_bytes ? usage.block_bytes : PAGE_BYTES;
+	result->blocks = usage.blocks;
+	result->free_blocks = usage.free_blocks;
+	result->available_blocks = usage.available_blocks;
+	result->files = usage.files;
+	result->free_files = usage.free_files;
+	result->name_length = usage.name_length;
+	result->flags |= fs->read_only ? STATFS_RDONLY : 0;
+	return error;
+}
+
+static long tell_file_system(struct file_system *fs, uint64_t magic, uint64_t address)
 {
 	struct linux_statfs result = {.type = magic,
 		.block_bytes = PAGE_BYTES,
@@ -391,8 +409,11 @@ static long tell_file_system(const struct file_system *fs, uint64_t magic, uint6
 		.fragment_bytes = PAGE_BYTES,
 		.flags = STATFS_VALID | STATFS_RELATIME};
 	struct page_counts counts;
+	int error = 0;
 
-	if (fs && !fs->read_only) {
+	if (fs && fs->storage) {
+		error = ask_storage(fs, &result);
+	} else if (fs && !fs->read_only) {
 		page_alloc_counts(&counts);
 		result.blocks = counts.total_pages;
 		result.free_blocks = result.available_blocks =
@@ -404,6 +425,8 @@ static long tell_file_system(const struct file_system *fs, uint64_t magic, uint6
 	}
 	if (fs)
 		result.id[0] = (uint32_t)fs->device;
+	if (error)
+		return error;
 	return user_copy_out(address, &result, sizeof(result)) != 0 ? -LINUX_EFAULT : 0;
 }
 

@@ -173,18 +173,42 @@ long sys_pwritev(uint64_t fd, uint64_t address, uint64_t count, uint64_t low, ui
 	return move_vector(fd, WRITING, address, count, true, (int64_t)low);
 }
 
-#define RWF_HARMLESS 0x7 /* HIPRI, DSYNC, SYNC: memory is as durable as it gets */
+#define RWF_HIPRI 0x1
+#define RWF_DSYNC 0x2
+#define RWF_SYNC  0x4
+
+/* What was written is made durable before the call returns. */
+static long sync_written(uint64_t fd, long written, uint64_t flags)
+{
+	struct file *file = fd_get((int)fd);
+	long result = written;
+
+	if (!file)
+		return written; /* closed meanwhile */
+	if (file->vnode && file->vnode->fs->storage && file->ops->sync) {
+		int error = file->ops->sync(file, !(flags & RWF_SYNC));
+
+		if (error)
+			result = error;
+	}
+	file_release(file);
+	return result;
+}
 
 static long move_with_flags(uint64_t fd, enum direction direction, uint64_t address, uint64_t count,
 	int64_t offset, uint64_t flags)
 {
-	if (flags & ~(uint64_t)RWF_HARMLESS)
+	long result;
+
+	if (flags & ~(uint64_t)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
 		return -LINUX_EOPNOTSUPP;
-	if (offset == -1)
-		return move_vector(fd, direction, address, count, false, 0);
-	if (offset < 0)
+	if (offset < -1)
 		return -LINUX_EINVAL;
-	return move_vector(fd, direction, address, count, true, offset);
+	result =
+		move_vector(fd, direction, address, count, offset != -1, offset != -1 ? offset : 0);
+	if (direction == WRITING && result > 0 && (flags & (RWF_DSYNC | RWF_SYNC)))
+		result = sync_written(fd, result, flags);
+	return result;
 }
 
 long sys_preadv2(
@@ -247,6 +271,8 @@ long sys_getdents64(uint64_t fd, uint64_t address, uint64_t bytes)
 
 /* ---- copying between files -------------------------------------------------------- */
 
+#define COPY_BYTES (128ull << 10) /* at a time */
+
 struct copy {
 	struct file *from, *to;
 	uint64_t from_offset, to_offset;
@@ -280,8 +306,8 @@ static int check_copy(struct copy *copy)
 	return 0;
 }
 
-/* Through a page of the kernel. */
-static long copy_bytes(struct copy *copy, char *buffer)
+/* Through memory of the kernel. */
+static long copy_bytes(struct copy *copy, char *buffer, size_t capacity)
 {
 	uint64_t total = 0;
 	long result = 0;
@@ -290,7 +316,7 @@ static long copy_bytes(struct copy *copy, char *buffer)
 		struct uio_part part;
 		struct uio uio;
 
-		uio_init_kernel(&uio, &part, buffer, MIN(PAGE_BYTES, copy->bytes - total));
+		uio_init_kernel(&uio, &part, buffer, MIN(capacity, copy->bytes - total));
 		result = copy->from->ops->read(copy->from, &uio, &copy->from_offset);
 		if (result <= 0)
 			break;
@@ -321,6 +347,7 @@ static int store_offset(uint64_t address, struct file *file, uint64_t offset)
 
 static long copy_files(struct copy *copy, uint64_t from_address, uint64_t to_address)
 {
+	size_t capacity;
 	char *buffer;
 	long result;
 
@@ -330,10 +357,11 @@ static long copy_files(struct copy *copy, uint64_t from_address, uint64_t to_add
 	result = check_copy(copy);
 	if (result < 0 || copy->bytes == 0)
 		return result;
-	buffer = heap_alloc(PAGE_BYTES);
+	capacity = MIN(ALIGN_UP(copy->bytes, PAGE_BYTES), COPY_BYTES);
+	buffer = heap_alloc(capacity);
 	if (!buffer)
 		return -LINUX_ENOMEM;
-	result = copy_bytes(copy, buffer);
+	result = copy_bytes(copy, buffer, capacity);
 	heap_free(buffer);
 	if (result > 0 && (store_offset(from_address, copy->from, copy->from_offset) != 0 ||
 				  store_offset(to_address, copy->to, copy->to_offset) != 0))

@@ -2,6 +2,7 @@
  * System calls about the room files take and how durable they are: truncate(2),
  * fallocate(2), fsync(2), fadvise64(2).
  */
+#include "kernel/fs/cached_pages.h"
 #include "kernel/fs/inotify.h"
 #include "kernel/syscall/prototypes.h"
 #include "kernel/syscall/syscall.h"
@@ -111,20 +112,34 @@ long sys_fdatasync(uint64_t fd)
 	return sync_file(fd, true);
 }
 
-/* Everything is in memory. */
 long sys_sync(void)
 {
+	vfs_sync(NULL, true);
 	return 0;
 }
 
 long sys_syncfs(uint64_t fd)
 {
 	struct file *file = user_file(fd);
+	long result = 0;
 
 	if (!file)
 		return -LINUX_EBADF;
+	if (file->vnode && file->vnode->fs->storage)
+		result = vfs_sync(file->vnode->fs, true);
 	file_release(file);
-	return 0;
+	return result;
+}
+
+/* sync_file_range(2): 1 and 4 wait for what is on its way, 2 begins to write. No metadata. */
+static long write_range(struct file *file, uint64_t offset, uint64_t bytes, uint32_t flags)
+{
+	uint64_t last = bytes ? (offset + bytes - 1) >> PAGE_SHIFT : LAST_PAGE - 1;
+
+	if (flags == 0)
+		return 0;
+	return storage_write_pages(
+		storage_node_of(file->vnode), offset >> PAGE_SHIFT, last, (flags & 5) != 0);
 }
 
 long sys_sync_file_range(uint64_t fd, uint64_t offset, uint64_t bytes, uint64_t flags)
@@ -141,27 +156,61 @@ long sys_sync_file_range(uint64_t fd, uint64_t offset, uint64_t bytes, uint64_t 
 	else if (!is_type(file, LINUX_S_IFREG) && !is_type(file, LINUX_S_IFDIR) &&
 		 !is_type(file, LINUX_S_IFBLK) && !is_type(file, LINUX_S_IFLNK))
 		result = -LINUX_ESPIPE;
+	else if (file->ops == &storage_file_ops)
+		result = write_range(file, offset, bytes, (uint32_t)flags);
 	file_release(file);
 	return result;
 }
 
 /* ---- advice --------------------------------------------------------------------- */
 
+/* As much as Linux's largest window at a time would be; the rest comes as it is read. */
+#define MOST_AHEAD (8192u)
+
+static void read_ahead(struct file *file, uint64_t offset, uint64_t bytes)
+{
+	uint64_t pages = MIN(bytes >> PAGE_SHIFT, MOST_AHEAD - 1) + 1;
+
+	if (offset < file->vnode->size)
+		storage_read_ahead(
+			storage_node_of(file->vnode), offset >> PAGE_SHIFT, (uint32_t)pages);
+}
+
 long sys_readahead(uint64_t fd, uint64_t offset, uint64_t bytes)
 {
 	struct file *file = user_file(fd);
 	long result = 0;
 
-	(void)offset;
-	(void)bytes;
 	if (!file)
 		return -LINUX_EBADF;
 	if (!file_is_readable(file))
 		result = -LINUX_EBADF;
 	else if (!is_type(file, LINUX_S_IFREG))
 		result = -LINUX_EINVAL;
+	else if (file->ops == &storage_file_ops)
+		read_ahead(file, offset, bytes);
 	file_release(file);
 	return result;
+}
+
+enum advice {
+	ADVICE_WILL_NEED = 3,
+	ADVICE_DONT_NEED = 4,
+};
+
+static void advise(struct file *file, uint64_t offset, uint64_t bytes, uint32_t advice)
+{
+	struct storage_node *node = storage_node_of(file->vnode);
+	uint64_t first = ALIGN_UP(offset, PAGE_BYTES) >> PAGE_SHIFT;
+	uint64_t end = bytes && offset + bytes < file->vnode->size ? (offset + bytes) >> PAGE_SHIFT
+								   : LAST_PAGE - 1;
+
+	if (advice == ADVICE_WILL_NEED)
+		read_ahead(file, offset, bytes ? bytes : file->vnode->size);
+	if (advice != ADVICE_DONT_NEED || first >= end)
+		return;
+	storage_write_pages(node, first, end - 1, true);
+	storage_invalidate(node, first, end - 1);
 }
 
 long sys_fadvise64(uint64_t fd, uint64_t offset, uint64_t bytes, uint64_t advice)
@@ -169,13 +218,14 @@ long sys_fadvise64(uint64_t fd, uint64_t offset, uint64_t bytes, uint64_t advice
 	struct file *file = user_file(fd);
 	long result = 0;
 
-	(void)offset;
 	if (!file)
 		return -LINUX_EBADF;
 	if (!file->vnode || is_type(file, LINUX_S_IFIFO))
 		result = -LINUX_ESPIPE;
 	else if ((int64_t)bytes < 0 || (uint32_t)advice > 5)
 		result = -LINUX_EINVAL;
+	else if (file->ops == &storage_file_ops)
+		advise(file, offset, bytes, (uint32_t)advice);
 	file_release(file);
 	return result;
 }
