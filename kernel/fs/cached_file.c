@@ -195,7 +195,7 @@ static size_t write_fresh(struct storage_node *node, struct uio *uio, uint64_t a
 	uint64_t index = at >> PAGE_SHIFT;
 	uint32_t count = (uint32_t)MIN(uio->bytes_left >> PAGE_SHIFT, FRESH_PAGES), whole, done;
 	struct uio saved = *uio;
-	struct phys first;
+	struct phys first = {0};
 
 	if (at % PAGE_BYTES || count == 0)
 		return 0;
@@ -411,8 +411,7 @@ static int zero_part(struct storage_node *node, uint64_t start, uint64_t end)
 			error = prepare_page(node, index);
 		if (error)
 			return error;
-		storage_zero_cached(
-			node, index, start % PAGE_BYTES, end - (index << PAGE_SHIFT));
+		storage_zero_cached(node, index, start % PAGE_BYTES, end - (index << PAGE_SHIFT));
 		error = storage_dirty_page(node, index); /* it may have been written meanwhile */
 	} while (error == -LINUX_EAGAIN);
 	write_back_queue(node);
