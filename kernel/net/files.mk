@@ -12,7 +12,7 @@ kernel/net/port_test_SOURCES := kernel/net/port.c arch/host/fake_random.c
 
 KERNEL_SOURCES += kernel/net/inet_family.c kernel/net/inet_name.c kernel/net/socket.c \
 	kernel/net/socket_file.c kernel/net/socket_option.c kernel/net/unix_datagram.c \
-	kernel/net/unix_message.c kernel/net/unix_name.c kernel/net/unix_socket.c \
+	kernel/net/unix_collect.c kernel/net/unix_message.c kernel/net/unix_name.c kernel/net/unix_socket.c \
 	kernel/net/unix_stream.c
 # On TCP.
 KERNEL_SOURCES += $(if $(wildcard kernel/net/tcp/*.c kernel/net/tcp.c),kernel/net/inet_stream.c \

@@ -5,6 +5,8 @@
 #include "kernel/net/interface_ioctl.h"
 #include "kernel/net/ip.h"
 #include "kernel/net/net.h"
+#include "kernel/net/packet_socket.h"
+#include "kernel/net/unix_socket.h"
 #include "kernel/net/tcp.h"
 #include "abi/linux/inet.h"
 #include "abi/linux/socket.h"
@@ -14,7 +16,12 @@
 #define STATE_ESTABLISHED 1u
 #define STATE_CLOSE       7u
 #define ROUTE_UP          1u
-#define ROUTE_GATEWAY     2u
+
+#define UNIX_ACCEPTS           0x10000 /* __SO_ACCEPTCON */
+#define UNIX_STATE_UNCONNECTED 1       /* SS_UNCONNECTED */
+#define UNIX_STATE_CONNECTED   3
+
+#define ROUTE_GATEWAY 2u
 
 typedef unsigned long long ull;
 
@@ -239,7 +246,60 @@ static void sockstat(struct text_buffer *text)
 		tcp_count + udp_count + raw_count, tcp_count, tcp_count, udp_count, raw_count);
 }
 
+/* State and flags as Linux numbers them (include/linux/net.h). */
+static void unix_row(struct text_buffer *text, const struct unix_socket *socket)
+{
+	bool is_listening = socket->state == UNIX_LISTENING;
+	struct socket_name name;
+	const char *path = (const char *)name.data + sizeof(uint16_t);
+	uint32_t bytes;
+
+	unix_address_show(socket->address, &name);
+	bytes = name.bytes - (uint32_t)sizeof(uint16_t);
+	text_append(text, "0000000000000000: %08X 00000000 %08X %04X %02X %5llu", 2,
+		is_listening ? UNIX_ACCEPTS : 0, socket->type,
+		socket->state == UNIX_CONNECTED ? UNIX_STATE_CONNECTED : UNIX_STATE_UNCONNECTED,
+		(ull)socket->socket->number);
+	if (bytes > 0 && path[0] != 0)
+		text_append(text, " %s", path);
+	else if (bytes > 0)
+		text_append(text, " @%.*s", (int)bytes - 1, path + 1);
+	text_append(text, "\n");
+}
+
+static void unix_rows(struct text_buffer *text)
+{
+	const struct unix_socket *socket = NULL;
+
+	text_append(text, "Num       RefCount Protocol Flags    Type St Inode Path\n");
+	spin_lock(&unix_lock);
+	while ((socket = unix_collect_next_locked(socket)) != NULL)
+		unix_row(text, socket);
+	spin_unlock(&unix_lock);
+}
+
+static void packet_rows(struct text_buffer *text)
+{
+	struct packet_socket_row row;
+
+	text_append(text, "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n");
+	for (uint32_t n = 0; packet_socket_row(n, &row); n++)
+		text_append(text, "0000000000000000 %-6d %-4d %04x   %-5d %1d %-6u %-6u %-6llu\n",
+			3, row.type, row.protocol, row.device_index, 1, row.queued_bytes, 0u,
+			(ull)row.number);
+}
+
 /* ---- files ------------------------------------------------------------------------------ */
+
+/* unix_lock comes before the network's. */
+static long generate_unix(char *buffer, size_t capacity, void *argument)
+{
+	struct text_buffer text = {buffer, capacity, 0};
+
+	(void)argument;
+	unix_rows(&text);
+	return (long)text.length;
+}
 
 static long generate(char *buffer, size_t capacity, void *argument)
 {
@@ -273,6 +333,7 @@ static const struct {
 	{"/proc/net/udp6", udp6},
 	{"/proc/net/raw", raw4},
 	{"/proc/net/raw6", raw6},
+	{"/proc/net/packet", packet_rows},
 	{"/proc/net/sockstat", sockstat},
 };
 
@@ -361,6 +422,8 @@ int proc_net_init(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts) && !error; i++)
 		error = vfs_add_text(texts[i].path, generate, (void *)(uintptr_t)&texts[i].write);
+	if (!error)
+		error = vfs_add_text("/proc/net/unix", generate_unix, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(settings) && !error; i++)
 		error = vfs_add_text(settings[i].path, fixed, (void *)(uintptr_t)&settings[i].text);
 	for (;;) {

@@ -27,8 +27,15 @@ static void release_files(struct file **files, uint32_t count)
 	heap_free(files);
 }
 
+static void note_all(const struct unix_baggage *baggage, int32_t change)
+{
+	for (uint32_t i = 0; i < baggage->file_count; i++)
+		unix_collect_note(baggage->files[i], change);
+}
+
 void unix_baggage_drop(struct unix_baggage *baggage)
 {
+	note_all(baggage, -1);
 	release_files(baggage->files, baggage->file_count);
 	baggage->files = NULL;
 	baggage->file_count = 0;
@@ -55,6 +62,7 @@ static int read_rights(struct unix_baggage *baggage, const uint8_t *data, size_t
 		if (file == NULL)
 			return -LINUX_EBADF;
 		baggage->files[baggage->file_count++] = file;
+		unix_collect_note(file, 1);
 	}
 	return 0;
 }
@@ -280,6 +288,7 @@ void unix_message_unpack(struct unix_message *message, struct socket *socket,
 	if (count != 0 && peek) {
 		files = copy_files(baggage);
 	} else if (count != 0) {
+		note_all(baggage, -1);
 		files = baggage->files;
 		baggage->files = NULL;
 		baggage->file_count = 0;

@@ -90,8 +90,7 @@ void unix_remove_locked(struct unix_socket *receiver, struct unix_message *messa
 		unix_wake_blocked_locked();
 }
 
-/* Everything that was received goes to `messages`, which the caller releases. */
-static void purge_locked(struct unix_socket *socket, struct list *messages)
+void unix_purge_locked(struct unix_socket *socket, struct list *messages)
 {
 	LIST_FOR_EACH (link, &socket->queue)
 		unix_give_back_locked(LIST_ENTRY(link, struct unix_message, link));
@@ -131,6 +130,9 @@ static struct socket *allocate(const struct socket_ops *ops, int type)
 	list_init(&end->pending);
 	list_init(&end->pending_link);
 	list_init(&end->blocked_link);
+	spin_lock(&unix_lock);
+	unix_collect_add_locked(end);
+	spin_unlock(&unix_lock);
 	return socket;
 }
 
@@ -222,6 +224,7 @@ struct unix_leavings {
 static void close_locked(struct unix_socket *socket, bool was_pending, struct unix_leavings *left)
 {
 	unix_name_forget_locked(socket);
+	unix_collect_remove_locked(socket);
 	if (list_is_linked(&socket->blocked_link))
 		list_remove(&socket->blocked_link);
 	leave_peer_locked(socket, was_pending || !list_is_empty(&socket->queue));
@@ -232,7 +235,7 @@ static void close_locked(struct unix_socket *socket, bool was_pending, struct un
 	socket->peer = NULL;
 	list_splice_last(&left->pending, &socket->pending);
 	socket->pending_count = 0;
-	purge_locked(socket, &left->messages);
+	unix_purge_locked(socket, &left->messages);
 	unix_wake_blocked_locked();
 }
 
@@ -271,6 +274,7 @@ static void drop_pending(struct list *pending)
 static void release(struct socket *socket)
 {
 	close_socket(unix_of(socket), false);
+	unix_collect();
 }
 
 /* ---- names ---------------------------------------------------------------------------------- */
@@ -441,7 +445,7 @@ static int change_peer(struct unix_socket *end, struct unix_socket *peer)
 		old = peer;
 	} else {
 		if (old != NULL && old != peer) {
-			purge_locked(end, &messages);
+			unix_purge_locked(end, &messages);
 			if (old->socket != NULL && old->peer == end) {
 				WRITE_ONCE(old->socket->error, LINUX_ECONNRESET);
 				unix_wake_locked(old, EVENTS_OF_END);

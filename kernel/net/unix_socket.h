@@ -97,6 +97,14 @@ enum unix_state {
 	UNIX_LISTENING,
 };
 
+/* Scratch of unix_collect.c. */
+struct unix_collect {
+	struct list work_link;
+	const struct file *file; /* of a socket that was sent */
+	uint32_t sent;           /* in how many messages */
+	bool is_used;
+};
+
 struct unix_socket {
 	uint32_t references;
 	uint16_t type;
@@ -115,6 +123,8 @@ struct unix_socket {
 	struct list blocked_link;
 	struct linux_ucred peer_credentials;
 	struct linux_ucred listener_credentials;
+	struct list all_link; /* open ones */
+	struct unix_collect collect;
 };
 
 extern struct spinlock unix_lock;
@@ -159,6 +169,21 @@ void unix_give_back_locked(struct unix_message *message);
 void unix_deliver_locked(struct unix_socket *receiver, struct unix_message *message);
 struct unix_message *unix_oldest_locked(const struct unix_socket *socket); /* or NULL */
 void unix_remove_locked(struct unix_socket *receiver, struct unix_message *message);
+
+/* Everything that was received goes to `messages`, which the caller releases. */
+void unix_purge_locked(struct unix_socket *socket, struct list *messages);
+
+/* ---- garbage (unix_collect.c) -------------------------------------------------------------- */
+
+void unix_collect_add_locked(struct unix_socket *socket);
+void unix_collect_remove_locked(struct unix_socket *socket);
+/* The open socket after `socket` (NULL: the first); NULL: no more. */
+struct unix_socket *unix_collect_next_locked(const struct unix_socket *socket);
+/* A file came into a message (1) or left it (-1). */
+void unix_collect_note(const struct file *file, int32_t change);
+/* Frees sockets that only messages among themselves hold. After a socket was closed, without
+ * unix_lock; cheap while no socket is in a message. */
+void unix_collect(void);
 
 /* unix_stream.c, unix_datagram.c */
 long unix_stream_send(struct socket *socket, struct socket_message *message);

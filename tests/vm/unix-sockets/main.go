@@ -9,6 +9,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -212,6 +214,109 @@ func passFile(directory string) {
 	syscall.Close(fds[1])
 }
 
+// cycles are sockets that only messages among themselves hold: what is in those messages is
+// closed all the same, once another socket is.
+func cycles() {
+	pair := func() [2]int {
+		fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		check.NoError("socketpair", err)
+		return fds
+	}
+	send := func(to int, fds ...int) {
+		check.NoError("send", syscall.Sendmsg(to, []byte("c"), syscall.UnixRights(fds...), nil, 0))
+	}
+	ended := func(what string, reader *os.File) {
+		other := pair()
+		syscall.Close(other[0])
+		syscall.Close(other[1])
+		reader.SetDeadline(time.Now().Add(5 * time.Second))
+		_, err := reader.Read(make([]byte, 1))
+		check.That(err == io.EOF, "%s: the pipe is still open: %v", what, err)
+		reader.Close()
+	}
+
+	reader, writer, err := os.Pipe()
+	check.NoError("pipe", err)
+	a, b := pair(), pair()
+	send(a[0], b[0], b[1], int(writer.Fd()))
+	send(b[0], a[0], a[1])
+	writer.Close()
+	for _, fd := range []int{a[0], a[1], b[0], b[1]} {
+		syscall.Close(fd)
+	}
+	ended("two over each other", reader)
+
+	// A connection that was never accepted, and holds its own listener.
+	reader, writer, err = os.Pipe()
+	check.NoError("pipe", err)
+	name := &syscall.SockaddrUnix{Name: "@cycle"}
+	listener, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	check.NoError("socket", err)
+	check.NoError("bind", syscall.Bind(listener, name))
+	check.NoError("listen", syscall.Listen(listener, 5))
+	client, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	check.NoError("socket", err)
+	check.NoError("connect", syscall.Connect(client, name))
+	send(client, listener, client, int(writer.Fd()))
+	writer.Close()
+	syscall.Close(client)
+	syscall.Close(listener)
+	ended("a listener in its own connection", reader)
+
+	// What can still be received stays: through two sockets that were sent.
+	reader, writer, err = os.Pipe()
+	check.NoError("pipe", err)
+	a, b = pair(), pair()
+	send(b[0], int(writer.Fd()))
+	send(a[0], b[0], b[1])
+	writer.Close()
+	syscall.Close(b[0])
+	syscall.Close(b[1])
+	other := pair()
+	syscall.Close(other[0])
+	syscall.Close(other[1])
+	receive := func(fd, count int) []int {
+		data, control := make([]byte, 1), make([]byte, 64)
+		_, n, _, _, err := syscall.Recvmsg(fd, data, control, 0)
+		check.NoError("receive", err)
+		messages, err := syscall.ParseSocketControlMessage(control[:n])
+		check.That(err == nil && len(messages) == 1, "control messages: %v, %v", messages, err)
+		rights, err := syscall.ParseUnixRights(&messages[0])
+		check.That(err == nil && len(rights) == count, "rights: %v, %v", rights, err)
+		return rights
+	}
+	inner := receive(a[1], 2)
+	end := os.NewFile(uintptr(receive(inner[1], 1)[0]), "writer")
+	_, err = end.WriteString("!")
+	check.NoError("write", err)
+	byte1 := make([]byte, 1)
+	_, err = reader.Read(byte1)
+	check.That(err == nil && byte1[0] == '!', "read %q, %v", byte1, err)
+	text, err := os.ReadFile("/proc/net/unix")
+	check.That(err == nil && strings.HasPrefix(string(text), "Num       RefCount Protocol Flags    Type St Inode Path\n"), "/proc/net/unix: %v", err)
+	end.Close()
+	for _, fd := range append(inner, a[0], a[1]) {
+		syscall.Close(fd)
+	}
+	ended("received", reader)
+}
+
+// listed looks for sockets with names in /proc/net/unix.
+func listed(directory string) {
+	path := filepath.Join(directory, "listed")
+	listener, err := net.Listen("unix", path)
+	check.NoError("listen", err)
+	defer listener.Close()
+	abstract, err := net.ListenPacket("unixgram", "@burrow-listed")
+	check.NoError("listen", err)
+	defer abstract.Close()
+	text, err := os.ReadFile("/proc/net/unix")
+	check.NoError("/proc/net/unix", err)
+	for _, want := range []string{`00010000 0001 01 +\d+ ` + path, `00000000 0002 01 +\d+ @burrow-listed`} {
+		check.That(regexp.MustCompile(want).Match(text), "no line %q in\n%s", want, text)
+	}
+}
+
 func main() {
 	directory, err := os.MkdirTemp("", "sockets")
 	check.NoError("temporary directory", err)
@@ -223,6 +328,8 @@ func main() {
 	datagrams(directory)
 	packets()
 	passFile(directory)
+	cycles()
+	listed(directory)
 	os.RemoveAll(directory)
 	check.OK()
 }
