@@ -392,6 +392,7 @@ static int lookup(struct vnode *directory, const char *name, size_t length, stru
 {
 	struct toy_entry *entry = *find_entry(directory, name, length);
 
+	toy_storage.lookups++;
 	return entry ? load(entry->inode, found) : -LINUX_ENOENT;
 }
 

@@ -14,7 +14,7 @@ struct toy_storage {
 	bool defer;                  /* transfers complete when somebody sleeps */
 	int read_error, write_error; /* of the next transfers */
 	uint32_t failing_reads, failing_writes;
-	uint64_t reads, writes, read_pages, written_pages, syncs, attribute_writes;
+	uint64_t reads, writes, read_pages, written_pages, syncs, attribute_writes, lookups;
 	bool is_clean; /* unmounted */
 };
 

@@ -83,10 +83,21 @@ int vfs_set_attributes(int directory_fd, const char *path, uint32_t at_flags, ui
 int vfs_access(int directory_fd, const char *path, int mode, uint32_t at_flags)
 {
 	struct linux_stat stat;
-	int error = vfs_stat(directory_fd, path, at_flags, &stat);
+	struct resolved where;
+	bool read_only;
+	int error = path_resolve_at(directory_fd, path, at_flags, path_flags_of(at_flags), &where);
 
 	if (error)
 		return error;
+	error = where.file ? file_stat(where.file, &stat)
+			   : vnode_get_attributes(where.entry->vnode, &stat);
+	read_only =
+		where.entry && where.entry->vnode->fs->storage && where.entry->vnode->fs->read_only;
+	resolved_release(&where);
+	if (error)
+		return error;
+	if ((mode & 2) && read_only)
+		return -LINUX_EROFS;
 	if ((mode & 1) && !(stat.mode & 0111) && !LINUX_S_ISTYPE(stat.mode, LINUX_S_IFDIR))
 		return -LINUX_EACCES;
 	return 0;

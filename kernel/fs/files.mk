@@ -27,6 +27,9 @@ UNIT_TESTS += kernel/fs/storage_differential_test
 kernel/fs/storage_differential_test_SOURCES := $(FS_SOURCES) $(FS_CALLS) $(FS_PEERS) \
 	arch/host/test_mount_toy.c arch/host/toy_storage.c
 
+UNIT_TESTS += kernel/fs/storage_test
+kernel/fs/storage_test_SOURCES := $(FS_SOURCES) $(FS_CALLS) $(FS_PEERS) arch/host/toy_storage.c
+
 UNIT_TESTS += kernel/fs/fd_table_test kernel/fs/path_test
 kernel/fs/fd_table_test_SOURCES := $(FS_SOURCES) $(FS_PEERS)
 kernel/fs/path_test_SOURCES := $(FS_SOURCES) $(FS_PEERS)

@@ -28,7 +28,7 @@ static struct {
 	struct limbo *limbo; /* the thread's */
 	struct wait_queue wanted, freed;
 	bool is_started, is_wanted;
-	uint64_t rounds; /* counts what the thread has done, for who waits */
+	uint64_t rounds; /* of reclaim_pages, for who waits */
 	struct page_alloc_reclaimer hooks;
 } reclaim = {.files = LIST_INIT(reclaim.files),
 	.wanted.waiters = LIST_INIT(reclaim.wanted.waiters),
@@ -153,6 +153,7 @@ uint64_t reclaim_pages(uint64_t wanted)
 		tree_forget_names(1024);
 		freed += empty_limbo();
 	}
+	__atomic_fetch_add(&reclaim.rounds, 1, __ATOMIC_RELEASE);
 	return freed;
 }
 
@@ -189,7 +190,6 @@ static void run(void *argument)
 		sleep_until_wanted();
 		while ((missing = missing_pages()) > 0 && freed > 0) {
 			freed = reclaim_pages(MIN(missing, 1024));
-			__atomic_fetch_add(&reclaim.rounds, 1, __ATOMIC_RELEASE);
 			wait_wake_all(&reclaim.freed);
 			sched_yield();
 		}
