@@ -5,6 +5,7 @@
 #include "kernel/entropy.h"
 #include "kernel/exec/exec.h"
 #include "kernel/fs/block_node.h"
+#include "kernel/fs/boot_mounts.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/mm/page_alloc.h"
@@ -19,8 +20,19 @@
 #include "kernel/sched/clock.h"
 #include "kernel/sched/futex.h"
 #include "kernel/sched/sched.h"
+#include "kernel/sched/thread.h"
 #include "kernel/signal/signal.h"
 #include "kernel/syscall/syscall.h"
+
+/* The rest of booting, in a thread of the kernel: from here on it may sleep on a device. */
+static void start_program(void *argument)
+{
+	const struct boot_info *info = argument;
+
+	boot_mounts_start(info);
+	exec_start_program(info);
+	thread_exit(0);
+}
 
 _Noreturn void kernel_main(void)
 {
@@ -48,6 +60,7 @@ _Noreturn void kernel_main(void)
 		panic("not enough memory to boot");
 	if (info->flags & BOOT_TRACE_SYSCALLS)
 		syscall_trace_enable();
-	exec_start_program(info);
+	if (thread_start_kernel("boot", start_program, (void *)(uintptr_t)info) != 0)
+		panic("not enough memory to boot");
 	sched_start();
 }
