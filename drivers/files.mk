@@ -27,3 +27,10 @@ FUZZERS += drivers/virtio_ring_fuzz drivers/console_fuzz drivers/virtio_net_fuzz
 drivers/virtio_net_fuzz_SOURCES := $(VIRTIO_NET_TEST_SOURCES)
 drivers/virtio_ring_fuzz_SOURCES := drivers/virtio_ring.c
 drivers/console_fuzz_SOURCES := drivers/console_control.c
+
+VIRTIO_BLOCK_TEST_SOURCES := drivers/virtio_block_queue.c drivers/virtio_ring.c \
+	arch/host/fake_relax.c
+UNIT_TESTS += drivers/virtio_block_test
+drivers/virtio_block_test_SOURCES := $(VIRTIO_BLOCK_TEST_SOURCES)
+FUZZERS += drivers/virtio_block_fuzz
+drivers/virtio_block_fuzz_SOURCES := $(VIRTIO_BLOCK_TEST_SOURCES)

@@ -32,3 +32,9 @@ UNIT_TESTS += monitor/fs_test
 monitor/fs_test_SOURCES := $(FS_SERVER_SOURCES)
 FUZZERS += monitor/fs_fuzz
 monitor/fs_fuzz_SOURCES := $(FS_SERVER_SOURCES)
+
+UNIT_TESTS += monitor/block_test
+monitor/block_test_SOURCES := monitor/block.c monitor/block_log.c monitor/ring.c \
+	monitor/guest_memory.c monitor/message.c lib/format.c
+FUZZERS += monitor/block_fuzz
+monitor/block_fuzz_SOURCES := $(monitor/block_test_SOURCES)

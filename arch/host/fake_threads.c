@@ -69,6 +69,11 @@ struct thread *thread_find(int tid)
 	return &fake_threads[index].thread;
 }
 
+void thread_acquire(struct thread *thread)
+{
+	thread->references++;
+}
+
 void thread_release(struct thread *thread)
 {
 	if (--thread->references == 0)
