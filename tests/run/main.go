@@ -1,7 +1,7 @@
 // The test runner: unit tests, VM tests, differential tests and the quick part of
 // Go's own tests, each on every platform that this machine can use.
 //
-//	run [-suites unit,vm,diff,disk,network,go,toolchains,programs] [-platforms native,kvm,qemu] [-run REGEXP] [-long] [-v] [UNIT-TEST...]
+//	run [-suites unit,vm,diff,disk,crash,network,go,toolchains,programs] [-platforms native,kvm,qemu] [-run REGEXP] [-long] [-v] [UNIT-TEST...]
 //
 // Every failure prints a short diagnosis with the command that repeats it; what
 // was skipped is named and counted. The last line is "N passed, M failed, K skipped".
@@ -31,7 +31,7 @@ type options struct {
 }
 
 func main() {
-	suites := flag.String("suites", "", "which of unit, vm, diff, disk, network, go, toolchains, programs, separated by commas (default: all; the last two only with -long)")
+	suites := flag.String("suites", "", "which of unit, vm, diff, disk, crash, network, go, toolchains, programs, separated by commas (default: all; the last two only with -long)")
 	platforms := flag.String("platforms", "kvm,qemu", "which platforms, separated by commas; native tries the tests themselves")
 	filter := flag.String("run", "", "only tests whose name (vm/hello/default@kvm) matches this expression")
 	long := flag.Bool("long", false, "also the tests that take long")
@@ -59,7 +59,7 @@ func main() {
 	}
 
 	if *suites == "" {
-		*suites = "unit,vm,diff,disk,network,go"
+		*suites = "unit,vm,diff,disk,crash,network,go"
 		if *long {
 			*suites += ",toolchains,programs"
 		}
@@ -75,6 +75,8 @@ func main() {
 			err = runDiff(opts, report)
 		case "disk":
 			err = runDisk(opts, report)
+		case "crash":
+			err = runCrash(opts, report)
 		case "network":
 			err = runNetwork(opts, report)
 		case "go":
