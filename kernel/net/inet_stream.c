@@ -94,6 +94,17 @@ static void replace_any(struct ip_address *address)
 		address->bytes[15] = 1;
 }
 
+/* As if it were a new socket. */
+static int disconnect(struct socket *socket)
+{
+	mutex_lock(&socket->receive_lock);
+	mutex_lock(&socket->send_lock);
+	tcp_disconnect(tcp_of(socket));
+	mutex_unlock(&socket->send_lock);
+	mutex_unlock(&socket->receive_lock);
+	return 0;
+}
+
 static int stream_connect(struct socket *socket, const struct socket_name *name)
 {
 	struct ip_endpoint remote;
@@ -101,6 +112,8 @@ static int stream_connect(struct socket *socket, const struct socket_name *name)
 
 	if (error < 0)
 		return error;
+	if (error == LINUX_AF_UNSPEC)
+		return disconnect(socket);
 	error = inet_name_read(name, socket->family, false, &remote);
 	if (error != 0)
 		return error;
@@ -184,10 +197,13 @@ static int stream_accept(struct socket *socket, struct socket **connection)
 
 static long stream_send(struct socket *socket, struct socket_message *message)
 {
+	uint32_t flags = 0;
+
+	if ((message->flags & LINUX_MSG_MORE) != 0)
+		flags |= TCP_SEND_MORE;
 	if ((message->flags & LINUX_MSG_OOB) != 0)
-		return -LINUX_EOPNOTSUPP;
-	return tcp_send(tcp_of(socket), message->uio,
-		(message->flags & LINUX_MSG_MORE) != 0 ? TCP_SEND_MORE : 0);
+		flags |= TCP_SEND_URGENT;
+	return tcp_send(tcp_of(socket), message->uio, flags);
 }
 
 static long receive_urgent(struct socket *socket, struct socket_message *message)
@@ -205,6 +221,7 @@ static long receive_urgent(struct socket *socket, struct socket_message *message
 static long stream_receive(struct socket *socket, struct socket_message *message)
 {
 	uint32_t flags = 0;
+	long received;
 
 	if ((message->flags & LINUX_MSG_ERRQUEUE) != 0)
 		return -LINUX_EAGAIN;
@@ -214,7 +231,10 @@ static long stream_receive(struct socket *socket, struct socket_message *message
 		flags |= TCP_RECEIVE_PEEK;
 	if ((message->flags & LINUX_MSG_TRUNC) != 0)
 		flags |= TCP_RECEIVE_TRUNCATE;
-	return tcp_receive(tcp_of(socket), message->uio, flags);
+	received = tcp_receive(tcp_of(socket), message->uio, flags);
+	if (received > 0 && message->uio->bytes_left > 0 && tcp_is_at_mark(tcp_of(socket)))
+		message->is_complete = true;
+	return received;
 }
 
 static int stream_shutdown(struct socket *socket, uint32_t how)
@@ -242,6 +262,9 @@ static long stream_ioctl(struct socket *socket, uint32_t request, uintptr_t argu
 	case LINUX_SIOCOUTQNSD:
 		value = (int32_t)tcp_unsent_bytes(tcp);
 		break;
+	case LINUX_SIOCATMARK:
+		value = tcp_is_at_mark(tcp);
+		return user_copy_out(argument, &value, sizeof(value));
 	default:
 		return -LINUX_ENOTTY;
 	}

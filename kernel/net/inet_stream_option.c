@@ -7,6 +7,7 @@
 #define SEND_BUFFER_DEFAULT    16384  /* net.ipv4.tcp_wmem */
 #define RECEIVE_BUFFER_DEFAULT 131072 /* net.ipv4.tcp_rmem */
 #define HOPS_DEFAULT           64
+#define DISCOVERY_MOST         5 /* IP_PMTUDISC_OMIT */
 #define SEGMENT_DEFAULT        536
 #define SEGMENT_LEAST          88
 #define SEGMENT_MOST           32767
@@ -83,6 +84,14 @@ static int set_congestion(struct tcp_options *options, const char *value, uint32
 	return 0;
 }
 
+static int set_discovery(struct tcp_options *options, int value)
+{
+	if (!is_between(value, 0, DISCOVERY_MOST))
+		return -LINUX_EINVAL;
+	options->discovery = (uint8_t)value;
+	return 0;
+}
+
 static int set_ip_number(struct tcp_options *options, int option, int value)
 {
 	switch (option) {
@@ -94,6 +103,13 @@ static int set_ip_number(struct tcp_options *options, int option, int value)
 			return -LINUX_EINVAL;
 		options->hop_limit = value == -1 ? 0 : (uint8_t)value;
 		return 0;
+	case LINUX_IP_MTU_DISCOVER:
+		return set_discovery(options, value);
+	case LINUX_IP_RECVERR:
+		options->receive_errors = value != 0;
+		return 0;
+	case LINUX_IP_BIND_ADDRESS_NO_PORT:
+		return 0; /* connect() shares ports that it chose */
 	default:
 		return -LINUX_ENOPROTOOPT;
 	}
@@ -126,6 +142,11 @@ static int set_ipv6_number(
 			return -LINUX_EINVAL;
 		options->hop_limit = (uint8_t)MAX(value, 0);
 		return 0;
+	case LINUX_IPV6_MTU_DISCOVER:
+		return set_discovery(options, value);
+	case LINUX_IPV6_RECVERR:
+		options->receive_errors = value != 0;
+		return 0;
 	default:
 		return -LINUX_ENOPROTOOPT;
 	}
@@ -140,6 +161,7 @@ static void tell_tcp(const struct socket *socket)
 	options.reuse_address = socket->reuse_address;
 	options.reuse_port = socket->reuse_port;
 	options.keep_alive = socket->keep_alive;
+	options.oob_inline = socket->oob_inline;
 	options.send_buffer = socket->send_buffer_bytes;
 	options.receive_buffer = socket->receive_buffer_bytes;
 	options.device_index = socket->device_index;
@@ -259,6 +281,12 @@ static int get_ip_number(const struct tcp_options *options, int level, int optio
 		*number = options->traffic_class;
 	else if (level == LINUX_SOL_IPV6 && option == LINUX_IPV6_V6ONLY)
 		*number = options->v6_only;
+	else if (option == (level == LINUX_SOL_IP ? (int)LINUX_IP_MTU_DISCOVER
+						  : (int)LINUX_IPV6_MTU_DISCOVER))
+		*number = options->discovery;
+	else if (option ==
+		 (level == LINUX_SOL_IP ? (int)LINUX_IP_RECVERR : (int)LINUX_IPV6_RECVERR))
+		*number = options->receive_errors;
 	else
 		return -LINUX_ENOPROTOOPT;
 	return 0;

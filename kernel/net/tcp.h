@@ -26,6 +26,8 @@ struct tcp_options {
 	uint32_t send_buffer, receive_buffer; /* 0: tuned automatically; bytes */
 	uint32_t window_clamp, not_sent_low_water;
 	bool reuse_address, reuse_port, v6_only, is_v6;
+	bool receive_errors; /* IP_RECVERR: ICMP errors end calls at once */
+	uint8_t discovery;   /* IP_MTU_DISCOVER; 0 (DONT): fragments are allowed */
 	uint32_t device_index;
 	uint8_t traffic_class, hop_limit;
 	char congestion[16]; /* "cubic", "reno" */
@@ -49,16 +51,22 @@ int tcp_accept(struct tcp *tcp, struct tcp **connection);
  * -ENETUNREACH, -EADDRNOTAVAIL, -ECONNREFUSED ... */
 int tcp_connect(struct tcp *tcp, const struct ip_endpoint *remote);
 
-enum tcp_send_flags { TCP_SEND_MORE = 1 };
+enum tcp_send_flags { TCP_SEND_MORE = 1, TCP_SEND_URGENT = 2 /* the last byte is */ };
 enum tcp_receive_flags { TCP_RECEIVE_PEEK = 1, TCP_RECEIVE_TRUNCATE = 2 };
 
 /* Bytes queued (some, perhaps not all), -EAGAIN, -EPIPE (the caller raises SIGPIPE),
  * -ENOTCONN, -EFAULT, or the connection's pending error, once. */
 long tcp_send(struct tcp *tcp, struct uio *uio, uint32_t flags);
-/* Bytes, 0 at the end, -EAGAIN, -ENOTCONN, or the pending error. */
+/* Bytes, 0 at the end, -EAGAIN, -ENOTCONN, or the pending error. Stops before urgent data. */
 long tcp_receive(struct tcp *tcp, struct uio *uio, uint32_t flags);
 /* One byte of urgent data (MSG_OOB). -EINVAL: none. */
 long tcp_receive_urgent(struct tcp *tcp, uint8_t *byte, bool peek);
+
+/* SIOCATMARK: whether the next byte is the first after urgent data (or, inline, that itself). */
+bool tcp_is_at_mark(struct tcp *tcp);
+/* connect(2) to AF_UNSPEC: ends what there is, by a reset if need be; the tcp is as created, but
+ * for its options and a port that was bound. No call may be under way. */
+void tcp_disconnect(struct tcp *tcp);
 
 /* how: 1 receive, 2 send, 3 both (bits). -ENOTCONN. */
 int tcp_shutdown(struct tcp *tcp, uint32_t how);

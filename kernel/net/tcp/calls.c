@@ -58,6 +58,7 @@ static void apply_options(struct tcp *tcp, const struct tcp_options *options)
 	tcp->options = *options;
 	tcp->flow.traffic_class = options->traffic_class;
 	tcp->flow.hop_limit = options->hop_limit;
+	tcp->flow.do_not_fragment = options->discovery != 0;
 	tcp->binding.reuse_address = options->reuse_address;
 	tcp->binding.reuse_port = options->reuse_port;
 	tcp->binding.v6_only = options->v6_only;
@@ -105,6 +106,8 @@ static int bind_locked(struct tcp *tcp, const struct ip_endpoint *local)
 	if (local->scope != 0 && ip_address_is_link_local(&local->address))
 		tcp->binding.device_index = local->scope;
 	error = port_bind(&port_table_tcp, &tcp->binding, local->port);
+	if (!error)
+		tcp->bound = *local;
 	return error;
 }
 
@@ -266,6 +269,40 @@ int tcp_connect(struct tcp *tcp, const struct ip_endpoint *remote)
 	error = connect_locked(tcp, remote);
 	tcp_leave();
 	return error;
+}
+
+/* ---- disconnecting ------------------------------------------------------------------------- */
+
+static void end_connection(struct tcp *tcp)
+{
+	switch (tcp->state) {
+	case TCP_LISTEN:
+		tcp_listen_close(tcp);
+		break;
+	case TCP_CLOSED:
+	case TCP_SYN_SENT:
+		break;
+	default:
+		tcp_send_reset(tcp);
+		break;
+	}
+	tcp_end(tcp, 0);
+}
+
+void tcp_disconnect(struct tcp *tcp)
+{
+	struct ip_endpoint bound;
+
+	tcp_enter();
+	bound = tcp->bound;
+	end_connection(tcp);
+	tcp_receive_queue_clear(tcp);
+	tcp_reset_fields(tcp);
+	if (!tcp->options.is_v6)
+		tcp->binding.address = ip_address_v4((const uint8_t[4]){0, 0, 0, 0});
+	if (bound.port != 0)
+		(void)bind_locked(tcp, &bound);
+	tcp_leave();
 }
 
 /* ---- the end ------------------------------------------------------------------------------- */

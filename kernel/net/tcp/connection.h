@@ -212,7 +212,8 @@ struct tcp {
 	uint32_t rcv_limit;                    /* bytes that may be queued */
 	uint32_t copied;                       /* sequence number up to which the program read */
 	uint32_t urgent_at;                    /* sequence number of the urgent byte */
-	bool urgent_valid, urgent_announced;
+	bool urgent_valid, has_mark;
+	uint32_t mark_ahead; /* bytes to read before the mark, with has_mark */
 	uint32_t ts_recent, ts_offset, ts_last_ack;
 	uint64_t ts_recent_ns, last_received_ns;
 	uint32_t ack_pending_bytes, ack_pending_segments;
@@ -238,6 +239,7 @@ struct tcp {
 
 	struct wait_queue events;
 	struct port_binding binding;
+	struct ip_endpoint bound; /* what bind(2) was given */
 	struct ip_flow flow;
 	struct tcp_options options;
 	struct tcp_listener *listener; /* LISTEN */
@@ -335,6 +337,8 @@ void tcp_wake(struct tcp *tcp, uint32_t events);
 /* Leaves a struct tcp_time_wait in the table in its place. */
 void tcp_enter_time_wait(struct tcp *tcp);
 struct tcp *tcp_allocate(bool is_v6);
+/* Of one that ended: as allocated, but for events, options and number. Its queues are empty. */
+void tcp_reset_fields(struct tcp *tcp);
 
 /* ---- send_queue.c ------------------------------------------------------------------------ */
 

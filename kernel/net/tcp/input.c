@@ -319,6 +319,9 @@ static void connection_error(struct tcp *tcp, const struct ip_error *error, uint
 				tcp_sent_mark_lost(tcp, sent);
 		}
 		tcp_output(tcp);
+	} else if (tcp->options.receive_errors) {
+		WRITE_ONCE(tcp->error, -error->error);
+		tcp_wake(tcp, POLL_ERR | POLL_IN | POLL_OUT);
 	}
 }
 

@@ -357,7 +357,9 @@ static bool may_send_short(struct tcp *tcp)
 static uint32_t next_bytes(struct tcp *tcp, uint32_t cwnd_room)
 {
 	uint32_t mss = tcp->mss, room = MIN(window_room(tcp), cwnd_room);
-	uint32_t bytes = MIN(tcp->unsent, MIN(room, SEGMENT_MAX));
+	/* The urgent pointer counts from the header that it is in: one for each segment. */
+	uint32_t most = tcp->urgent_to_send ? mss : SEGMENT_MAX;
+	uint32_t bytes = MIN(tcp->unsent, MIN(room, most));
 
 	if (bytes == 0)
 		return 0;

@@ -77,6 +77,8 @@ static void take_urgent(struct tcp *tcp, struct packet *packet, uint32_t offset)
 
 	packet_copy(packet, offset, &tcp->urgent_byte, 1);
 	tcp->urgent_valid = false;
+	tcp->has_mark = true;
+	WRITE_ONCE(tcp->mark_ahead, tcp->readable + offset);
 	WRITE_ONCE(tcp->urgent_pending, true);
 	if (tcp->options.oob_inline) {
 		queue_in_order(tcp, packet);

@@ -40,13 +40,9 @@ void tcp_wake(struct tcp *tcp, uint32_t events)
 	wait_wake_events(&tcp->events, events, UINT32_MAX);
 }
 
-struct tcp *tcp_allocate(bool is_v6)
+/* All but the events; the memory is zero. */
+static void initialise(struct tcp *tcp, bool is_v6)
 {
-	struct tcp *tcp = heap_zalloc(sizeof(*tcp));
-
-	if (!tcp)
-		return NULL;
-	wait_queue_init(&tcp->events);
 	list_init(&tcp->blocks);
 	list_init(&tcp->sent);
 	list_init(&tcp->received);
@@ -62,12 +58,42 @@ struct tcp *tcp_allocate(bool is_v6)
 		.keep_count = 9,
 		.syn_count = 6,
 		.is_v6 = is_v6,
+		.discovery = 1,
 		.congestion = "cubic"};
 	tcp->binding.is_v6 = is_v6;
 	tcp->congestion = tcp_congestion_find("cubic");
 	tcp->send_limit = SEND_LIMIT_FIRST;
+}
+
+struct tcp *tcp_allocate(bool is_v6)
+{
+	struct tcp *tcp = heap_zalloc(sizeof(*tcp));
+
+	if (!tcp)
+		return NULL;
+	wait_queue_init(&tcp->events);
+	initialise(tcp, is_v6);
 	tcp_live++;
 	return tcp;
+}
+
+void tcp_reset_fields(struct tcp *tcp)
+{
+	const size_t events = offsetof(struct tcp, events), after = events + sizeof(tcp->events);
+	struct tcp_options options = tcp->options;
+	const struct tcp_congestion *congestion = tcp->congestion;
+	uint64_t number = tcp->number;
+
+	memset(tcp, 0, events);
+	memset((uint8_t *)tcp + after, 0, sizeof(*tcp) - after);
+	initialise(tcp, options.is_v6);
+	tcp->options = options;
+	tcp->congestion = congestion;
+	tcp->number = number;
+	tcp->binding.reuse_address = options.reuse_address;
+	tcp->binding.reuse_port = options.reuse_port;
+	tcp->binding.v6_only = options.v6_only;
+	tcp->binding.device_index = options.device_index;
 }
 
 void tcp_bury(void)
@@ -158,7 +184,7 @@ void tcp_prepare(struct tcp *tcp, const struct ip_route *route)
 		.protocol = IP_PROTOCOL_TCP,
 		.hop_limit = tcp->options.hop_limit,
 		.traffic_class = tcp->options.traffic_class,
-		.do_not_fragment = true};
+		.do_not_fragment = tcp->options.discovery != 0};
 	tcp->use_timestamps = tcp->use_sack = tcp->use_scale = true;
 	tcp->rcv_limit =
 		tcp->options.receive_buffer ? tcp->options.receive_buffer : RECEIVE_LIMIT_FIRST;

@@ -45,7 +45,8 @@ static uint32_t make_blocks(
 	return count;
 }
 
-static long queue_blocks(struct tcp *tcp, struct tcp_block **blocks, uint32_t count, bool more)
+static long queue_blocks(
+	struct tcp *tcp, struct tcp_block **blocks, uint32_t count, bool more, bool urgent)
 {
 	uint32_t before;
 	long error, queued;
@@ -63,6 +64,10 @@ static long queue_blocks(struct tcp *tcp, struct tcp_block **blocks, uint32_t co
 		tcp_send_queue_append(tcp, blocks[i]);
 	queued = (long)(tcp->queue_end - before);
 	tcp->more_to_come = more;
+	if (UNLIKELY(urgent)) {
+		tcp->urgent_send = tcp->queue_end;
+		tcp->urgent_to_send = tcp->push_now = true;
+	}
 	tcp_output(tcp);
 	tcp_leave();
 	return queued;
@@ -85,8 +90,9 @@ long tcp_send(struct tcp *tcp, struct uio *uio, uint32_t flags)
 			uio, (uint32_t)MIN((size_t)room, uio->bytes_left), blocks, &error);
 		if (count == 0)
 			return total ? total : error;
-		result = queue_blocks(
-			tcp, blocks, count, flags & TCP_SEND_MORE || uio->bytes_left > 0);
+		result = queue_blocks(tcp, blocks, count,
+			flags & TCP_SEND_MORE || uio->bytes_left > 0,
+			flags & TCP_SEND_URGENT && uio->bytes_left == 0);
 		if (result < 0)
 			return total ? total : result;
 		total += result;
@@ -129,6 +135,10 @@ static void consumed(struct tcp *tcp, uint32_t bytes)
 	tcp_enter();
 	WRITE_ONCE(tcp->readable, tcp->readable - bytes);
 	tcp->copied += bytes;
+	if (UNLIKELY(tcp->has_mark)) {
+		tcp->has_mark = tcp->mark_ahead >= bytes && tcp->mark_ahead > 0;
+		WRITE_ONCE(tcp->mark_ahead, tcp->has_mark ? tcp->mark_ahead - bytes : 0);
+	}
 	if (tcp->state == TCP_ESTABLISHED || tcp->state == TCP_FIN_WAIT1 ||
 		tcp->state == TCP_FIN_WAIT2) {
 		tcp_receive_tune(tcp);
@@ -137,16 +147,16 @@ static void consumed(struct tcp *tcp, uint32_t bytes)
 	tcp_leave();
 }
 
-/* Copies from the packets that are the receiver's. -EFAULT: not a byte. */
-static long copy_reading(struct tcp *tcp, struct uio *uio, uint32_t flags)
+/* Copies at most `limit` from the packets that are the receiver's. -EFAULT: not a byte. */
+static long copy_reading(struct tcp *tcp, struct uio *uio, uint32_t limit, uint32_t flags)
 {
 	uint32_t offset = tcp->reading_offset;
 	struct list *link = tcp->reading.next, *next;
 	long total = 0;
 
-	for (; link != &tcp->reading && uio->bytes_left > 0; link = next) {
+	for (; link != &tcp->reading && total < (long)limit; link = next) {
 		struct packet *packet = LIST_ENTRY(link, struct packet, link);
-		uint32_t part = (uint32_t)MIN(uio->bytes_left, (size_t)(packet->bytes - offset));
+		uint32_t part = MIN(limit - (uint32_t)total, packet->bytes - offset);
 		size_t moved = part;
 
 		next = link->next;
@@ -174,7 +184,7 @@ static long copy_reading(struct tcp *tcp, struct uio *uio, uint32_t flags)
 
 long tcp_receive(struct tcp *tcp, struct uio *uio, uint32_t flags)
 {
-	uint32_t wanted = (uint32_t)MIN(uio->bytes_left, (size_t)INT32_MAX);
+	uint32_t wanted = (uint32_t)MIN(uio->bytes_left, (size_t)INT32_MAX), mark;
 	long result;
 
 	/* Asked in vain, as by every reader who waits by epoll: no lock. */
@@ -189,7 +199,9 @@ long tcp_receive(struct tcp *tcp, struct uio *uio, uint32_t flags)
 	}
 	if (wanted == 0)
 		return 0;
-	result = copy_reading(tcp, uio, flags);
+	/* What is being read was taken under the lock: a mark that came since lies behind it. */
+	mark = READ_ONCE(tcp->mark_ahead);
+	result = copy_reading(tcp, uio, mark != 0 ? MIN(mark, wanted) : wanted, flags);
 	if (result > 0 && !(flags & TCP_RECEIVE_PEEK))
 		consumed(tcp, (uint32_t)result);
 	return result;
@@ -212,4 +224,16 @@ long tcp_receive_urgent(struct tcp *tcp, uint8_t *byte, bool peek)
 		WRITE_ONCE(tcp->urgent_pending, false);
 	tcp_leave();
 	return result;
+}
+
+bool tcp_is_at_mark(struct tcp *tcp)
+{
+	bool is_there;
+
+	tcp_enter();
+	is_there = tcp->has_mark && tcp->mark_ahead == 0;
+	if (tcp->urgent_valid && tcp->readable == 0 && tcp->urgent_at == tcp->rcv_nxt)
+		is_there = true; /* announced, and all before it is read */
+	tcp_leave();
+	return is_there;
 }
