@@ -40,6 +40,9 @@ func runCrash(opts options, report *report) error {
 				}})
 		}
 	}
+	if containsPlatform(opts.platforms, machine.KVM) {
+		tasks = append(tasks, databaseTasks(opts)...)
+	}
 	runTasks(opts, report, tasks)
 	return nil
 }
