@@ -22,6 +22,7 @@ struct transfer {
 	struct storage_io io;
 	bool is_done;
 	bool is_freed_when_done;
+	uint32_t capacity; /* of pages */
 	uint64_t reserved[STORAGE_IO_PAGES / 64];
 	struct phys pages[];
 };
@@ -120,6 +121,7 @@ static struct transfer *transfer_create(struct storage_node *node, uint32_t coun
 	transfer->io.node = node;
 	transfer->io.pages = transfer->pages;
 	transfer->io.context = transfer;
+	transfer->capacity = count;
 	return transfer;
 }
 
@@ -459,7 +461,7 @@ static void gather(struct storage_node *node, struct transfer *transfer, uint64_
 	if (storage_size_pages(node) == 0)
 		return;
 	spin_lock(&node->cache.lock);
-	while (io->count < STORAGE_IO_PAGES &&
+	while (io->count < transfer->capacity &&
 		page_cache_next_dirty_locked(&node->cache, found, &found, &slot) && found <= last &&
 		(io->count == 0 || found == io->index + io->count)) {
 		if (slot & PAGE_SLOT_WRITING) {
@@ -492,7 +494,8 @@ static int write_round(
 	struct storage_node *node, uint64_t first, uint64_t last, bool wait, bool *skipped)
 {
 	while (first <= last && READ_ONCE(node->dirty) > 0) {
-		struct transfer *transfer = transfer_create(node, STORAGE_IO_PAGES);
+		struct transfer *transfer = transfer_create(
+			node, MIN(MAX(READ_ONCE(node->dirty), 1), STORAGE_IO_PAGES));
 
 		if (!transfer)
 			return -LINUX_ENOMEM;
@@ -525,6 +528,8 @@ static bool range_is_writing(struct storage_node *node, uint64_t first, uint64_t
 
 	if (READ_ONCE(node->writing) == 0)
 		return false;
+	if (first == 0 && last >= storage_size_pages(node))
+		return true;
 	spin_lock(&node->cache.lock);
 	while (!writing && first <= last && node->writing > 0 &&
 		page_cache_next_locked(&node->cache, first, &first, &slot) && first <= last) {

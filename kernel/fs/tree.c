@@ -21,7 +21,7 @@ static struct {
 	uint32_t bucket_count;
 	uint32_t entry_count;
 	struct list cached; /* those that may be forgotten, the next to look at first */
-	uint32_t cached_count;
+	uint32_t cached_count, most_cached;
 } names;
 
 uint32_t path_hash(const char *name, size_t length)
@@ -229,12 +229,7 @@ struct path_entry *tree_cache_locked(struct path_entry *fresh, struct path_entry
 
 bool tree_has_too_many(void)
 {
-	struct page_counts counts;
-
-	if (READ_ONCE(names.cached_count) < LEAST_CACHED)
-		return false;
-	page_alloc_counts(&counts);
-	return READ_ONCE(names.cached_count) > counts.total_pages / 2;
+	return READ_ONCE(names.cached_count) > names.most_cached;
 }
 
 /* Moves unused entries from the cache to a chain by hash_next; looks at `most`. */
@@ -543,11 +538,15 @@ long tree_describe(struct path_entry *entry, char *buffer, size_t capacity, bool
 
 int tree_init(struct vnode *root)
 {
+	struct page_counts counts;
+
 	mutex_init(&tree.lock);
 	spin_init(&tree.spin);
 	tree.umask = 022;
 	names.bucket_count = FIRST_BUCKETS;
 	names.entry_count = names.cached_count = 0;
+	page_alloc_counts(&counts);
+	names.most_cached = (uint32_t)MIN(MAX(counts.total_pages / 2, LEAST_CACHED), UINT32_MAX);
 	list_init(&names.cached);
 	names.buckets = heap_zalloc(FIRST_BUCKETS * sizeof(*names.buckets));
 	tree.root = names.buckets ? path_entry_create(NULL, "", 0, root) : NULL;
