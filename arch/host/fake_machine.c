@@ -248,16 +248,16 @@ int platform_cpu_start(uint32_t index)
 	return pthread_create(&thread, NULL, secondary_main, (void *)(uintptr_t)index);
 }
 
-void page_alloc_begin_return(void)
+__attribute__((weak)) void page_alloc_begin_return(void)
 {
 }
 
-bool page_alloc_has_returnable(void)
+__attribute__((weak)) bool page_alloc_has_returnable(void)
 {
 	return false;
 }
 
-uint32_t page_alloc_return_free(uint32_t max_blocks)
+__attribute__((weak)) uint32_t page_alloc_return_free(uint32_t max_blocks)
 {
 	(void)max_blocks;
 	return 0;

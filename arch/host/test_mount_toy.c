@@ -12,6 +12,7 @@ const bool test_mount_counts_blocks = false;
 void test_mount_start(const char *path)
 {
 	toy_storage_start(path, BLOCKS);
+	toy_storage_attend_sleep();
 }
 
 void test_mount_finish(void)

@@ -4,10 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/host/fake_threads.h"
 #include "kernel/fs/mount.h"
 #include "kernel/fs/reclaim.h"
-#include "kernel/fs/write_back.h"
 #include "kernel/fs/xattr.h"
 #include "kernel/mm/heap.h"
 
@@ -57,6 +55,9 @@ struct toy_storage toy_storage;
 static struct toy_inode *inodes;
 static struct storage_io *pending[1024];
 static unsigned pending_count;
+
+/* Guards all of the above, below what the VFS holds; storage_io_done is called without. */
+static struct spinlock lock = SPINLOCK_INIT;
 
 static const struct vnode_ops toy_ops;
 
@@ -142,37 +143,54 @@ static void complete(struct storage_io *io)
 		--*failing;
 		error = io->write ? toy_storage.write_error : toy_storage.read_error;
 	}
+	spin_lock(&lock);
 	for (uint32_t i = 0; i < io->count && !error; i++)
 		error = transfer_page(io, i);
+	spin_unlock(&lock);
 	storage_io_done(io, error);
+}
+
+static struct storage_io *take_pending(void)
+{
+	struct storage_io *io = NULL;
+
+	spin_lock(&lock);
+	/* The last first: order is not to be relied on. */
+	if (pending_count > 0)
+		io = pending[--pending_count];
+	spin_unlock(&lock);
+	return io;
 }
 
 unsigned toy_storage_complete(void)
 {
 	unsigned done = 0;
 
-	while (pending_count > 0) {
-		/* The last first: order is not to be relied on. */
-		complete(pending[--pending_count]);
-		done++;
-	}
+	for (struct storage_io *io; (io = take_pending()) != NULL; done++)
+		complete(io);
 	return done;
 }
 
 static void begin(struct storage_node *node, struct storage_io *io)
 {
+	bool later;
+
 	(void)node;
 	if (io->count == 0 || io->bytes > io->count * PAGE_BYTES)
 		abort();
+	spin_lock(&lock);
 	*(io->write ? &toy_storage.writes : &toy_storage.reads) += 1;
 	*(io->write ? &toy_storage.written_pages : &toy_storage.read_pages) += io->count;
-	if (toy_storage.defer && pending_count < ARRAY_SIZE(pending))
+	later = toy_storage.defer && pending_count < ARRAY_SIZE(pending);
+	if (later)
 		pending[pending_count++] = io;
-	else
+	spin_unlock(&lock);
+	if (!later)
 		complete(io);
 }
 
-static int reserve(struct storage_node *node, uint64_t index, uint32_t count, uint64_t *taken)
+static int reserve_locked(
+	struct storage_node *node, uint64_t index, uint32_t count, uint64_t *taken)
 {
 	struct toy_inode *inode = inode_of(&node->vnode);
 	uint64_t mask = 0, bits;
@@ -192,23 +210,45 @@ static int reserve(struct storage_node *node, uint64_t index, uint32_t count, ui
 	return 0;
 }
 
+static int reserve(struct storage_node *node, uint64_t index, uint32_t count, uint64_t *taken)
+{
+	int result;
+
+	spin_lock(&lock);
+	result = reserve_locked(node, index, count, taken);
+	spin_unlock(&lock);
+	return result;
+}
+
 static void unreserve(struct storage_node *node, uint32_t count)
 {
 	struct toy_inode *inode = inode_of(&node->vnode);
 
+	spin_lock(&lock);
 	if (inode->reserved < count)
 		abort();
 	inode->reserved -= count;
 	toy_storage.reserved_blocks -= count;
+	spin_unlock(&lock);
 }
 
-static int set_size(struct storage_node *node, uint64_t bytes)
+static int set_size_locked(struct storage_node *node, uint64_t bytes)
 {
 	drop_blocks(inode_of(&node->vnode), (bytes + PAGE_BYTES - 1) >> PAGE_SHIFT, UINT64_MAX);
 	return 0;
 }
 
-static int allocate(struct storage_node *node, int mode, uint64_t offset, uint64_t bytes)
+static int set_size(struct storage_node *node, uint64_t bytes)
+{
+	int result;
+
+	spin_lock(&lock);
+	result = set_size_locked(node, bytes);
+	spin_unlock(&lock);
+	return result;
+}
+
+static int allocate_locked(struct storage_node *node, int mode, uint64_t offset, uint64_t bytes)
 {
 	struct toy_inode *inode = inode_of(&node->vnode);
 	uint64_t first = offset >> PAGE_SHIFT,
@@ -234,7 +274,17 @@ static int allocate(struct storage_node *node, int mode, uint64_t offset, uint64
 	return 0;
 }
 
-static int64_t seek(struct storage_node *node, uint64_t offset, bool data)
+static int allocate(struct storage_node *node, int mode, uint64_t offset, uint64_t bytes)
+{
+	int result;
+
+	spin_lock(&lock);
+	result = allocate_locked(node, mode, offset, bytes);
+	spin_unlock(&lock);
+	return result;
+}
+
+static int64_t seek_locked(struct storage_node *node, uint64_t offset, bool data)
 {
 	struct toy_inode *inode = inode_of(&node->vnode);
 	uint64_t size = node->vnode.size;
@@ -246,6 +296,16 @@ static int64_t seek(struct storage_node *node, uint64_t offset, bool data)
 			return (int64_t)MAX(index << PAGE_SHIFT, offset);
 	}
 	return data ? -LINUX_ENXIO : (int64_t)size;
+}
+
+static int64_t seek(struct storage_node *node, uint64_t offset, bool data)
+{
+	int64_t result;
+
+	spin_lock(&lock);
+	result = seek_locked(node, offset, data);
+	spin_unlock(&lock);
+	return result;
 }
 
 /* ---- nodes -------------------------------------------------------------------------- */
@@ -289,7 +349,9 @@ static void release(struct vnode *vnode)
 	if (vnode->nlink == 0) {
 		if (node->inode->reserved)
 			abort();
+		spin_lock(&lock);
 		free_inode(node->inode);
+		spin_unlock(&lock);
 	}
 	heap_free(node);
 }
@@ -324,11 +386,11 @@ static int load(uint64_t number, struct vnode **result)
 	}
 	found = storage_enter(&node->node);
 	if (found != &node->node)
-		abort(); /* there is one thread */
+		abort(); /* under the lock there is one thread */
 	return 0;
 }
 
-static int write_attributes(struct storage_node *node)
+static int write_attributes_locked(struct storage_node *node)
 {
 	struct toy_inode *inode = inode_of(&node->vnode);
 
@@ -342,6 +404,16 @@ static int write_attributes(struct storage_node *node)
 	inode->mtime_ns = node->vnode.mtime_ns;
 	inode->ctime_ns = node->vnode.ctime_ns;
 	return 0;
+}
+
+static int write_attributes(struct storage_node *node)
+{
+	int result;
+
+	spin_lock(&lock);
+	result = write_attributes_locked(node);
+	spin_unlock(&lock);
+	return result;
 }
 
 static int get_attributes(struct vnode *vnode, struct linux_stat *stat)
@@ -390,10 +462,16 @@ static struct toy_entry **find_entry(struct vnode *directory, const char *name, 
 
 static int lookup(struct vnode *directory, const char *name, size_t length, struct vnode **found)
 {
-	struct toy_entry *entry = *find_entry(directory, name, length);
+	struct toy_entry *entry;
+	int error = -LINUX_ENOENT;
 
+	spin_lock(&lock);
 	toy_storage.lookups++;
-	return entry ? load(entry->inode, found) : -LINUX_ENOENT;
+	entry = *find_entry(directory, name, length);
+	if (entry)
+		error = load(entry->inode, found);
+	spin_unlock(&lock);
+	return error;
 }
 
 static void changed(struct vnode *vnode)
@@ -434,7 +512,7 @@ static void remove_name(struct vnode *directory, const char *name, size_t length
 	resized(directory, -NAME_COST);
 }
 
-static int create(struct vnode *directory, const char *name, size_t length, uint32_t mode,
+static int create_locked(struct vnode *directory, const char *name, size_t length, uint32_t mode,
 	uint64_t device, struct vnode **created)
 {
 	int error = add_inode(directory, mode, created);
@@ -447,7 +525,18 @@ static int create(struct vnode *directory, const char *name, size_t length, uint
 	return 0;
 }
 
-static int create_temporary(struct vnode *directory, uint32_t mode, struct vnode **created)
+static int create(struct vnode *directory, const char *name, size_t length, uint32_t mode,
+	uint64_t device, struct vnode **created)
+{
+	int result;
+
+	spin_lock(&lock);
+	result = create_locked(directory, name, length, mode, device, created);
+	spin_unlock(&lock);
+	return result;
+}
+
+static int create_temporary_locked(struct vnode *directory, uint32_t mode, struct vnode **created)
 {
 	int error = add_inode(directory, LINUX_S_IFREG | mode, created);
 
@@ -456,8 +545,18 @@ static int create_temporary(struct vnode *directory, uint32_t mode, struct vnode
 	return error;
 }
 
-static int make_directory(struct vnode *directory, const char *name, size_t length, uint32_t mode,
-	struct vnode **created)
+static int create_temporary(struct vnode *directory, uint32_t mode, struct vnode **created)
+{
+	int result;
+
+	spin_lock(&lock);
+	result = create_temporary_locked(directory, mode, created);
+	spin_unlock(&lock);
+	return result;
+}
+
+static int make_directory_locked(struct vnode *directory, const char *name, size_t length,
+	uint32_t mode, struct vnode **created)
 {
 	int error = add_inode(directory, LINUX_S_IFDIR | mode, created);
 
@@ -471,8 +570,19 @@ static int make_directory(struct vnode *directory, const char *name, size_t leng
 	return 0;
 }
 
-static int make_link(struct vnode *directory, const char *name, size_t length, const char *target,
+static int make_directory(struct vnode *directory, const char *name, size_t length, uint32_t mode,
 	struct vnode **created)
+{
+	int result;
+
+	spin_lock(&lock);
+	result = make_directory_locked(directory, name, length, mode, created);
+	spin_unlock(&lock);
+	return result;
+}
+
+static int make_link_locked(struct vnode *directory, const char *name, size_t length,
+	const char *target, struct vnode **created)
 {
 	int error = add_inode(directory, LINUX_S_IFLNK | 0777, created);
 
@@ -487,7 +597,19 @@ static int make_link(struct vnode *directory, const char *name, size_t length, c
 	return 0;
 }
 
-static int link_node(struct vnode *directory, const char *name, size_t length, struct vnode *target)
+static int make_link(struct vnode *directory, const char *name, size_t length, const char *target,
+	struct vnode **created)
+{
+	int result;
+
+	spin_lock(&lock);
+	result = make_link_locked(directory, name, length, target, created);
+	spin_unlock(&lock);
+	return result;
+}
+
+static int link_node_locked(
+	struct vnode *directory, const char *name, size_t length, struct vnode *target)
 {
 	target->nlink++;
 	changed(target);
@@ -495,7 +617,17 @@ static int link_node(struct vnode *directory, const char *name, size_t length, s
 	return 0;
 }
 
-static int unlink_node(
+static int link_node(struct vnode *directory, const char *name, size_t length, struct vnode *target)
+{
+	int result;
+
+	spin_lock(&lock);
+	result = link_node_locked(directory, name, length, target);
+	spin_unlock(&lock);
+	return result;
+}
+
+static int unlink_node_locked(
 	struct vnode *directory, const char *name, size_t length, struct vnode *target)
 {
 	remove_name(directory, name, length);
@@ -504,7 +636,18 @@ static int unlink_node(
 	return 0;
 }
 
-static int remove_directory(
+static int unlink_node(
+	struct vnode *directory, const char *name, size_t length, struct vnode *target)
+{
+	int result;
+
+	spin_lock(&lock);
+	result = unlink_node_locked(directory, name, length, target);
+	spin_unlock(&lock);
+	return result;
+}
+
+static int remove_directory_locked(
 	struct vnode *directory, const char *name, size_t length, struct vnode *target)
 {
 	if (inode_of(target)->entries)
@@ -516,7 +659,18 @@ static int remove_directory(
 	return 0;
 }
 
-static int move(struct vnode *from_directory, const char *from, size_t from_length,
+static int remove_directory(
+	struct vnode *directory, const char *name, size_t length, struct vnode *target)
+{
+	int result;
+
+	spin_lock(&lock);
+	result = remove_directory_locked(directory, name, length, target);
+	spin_unlock(&lock);
+	return result;
+}
+
+static int move_locked(struct vnode *from_directory, const char *from, size_t from_length,
 	struct vnode *moved, struct vnode *to_directory, const char *to, size_t to_length,
 	struct vnode *replaced, uint32_t flags)
 {
@@ -536,7 +690,7 @@ static int move(struct vnode *from_directory, const char *from, size_t from_leng
 		resized(to_directory, 0);
 	} else {
 		if (replaced)
-			error = (down ? remove_directory : unlink_node)(
+			error = (down ? remove_directory_locked : unlink_node_locked)(
 				to_directory, to, to_length, replaced);
 		if (error)
 			return error;
@@ -551,7 +705,20 @@ static int move(struct vnode *from_directory, const char *from, size_t from_leng
 	return 0;
 }
 
-static int read_directory(
+static int move(struct vnode *from_directory, const char *from, size_t from_length,
+	struct vnode *moved, struct vnode *to_directory, const char *to, size_t to_length,
+	struct vnode *replaced, uint32_t flags)
+{
+	int result;
+
+	spin_lock(&lock);
+	result = move_locked(from_directory, from, from_length, moved, to_directory, to, to_length,
+		replaced, flags);
+	spin_unlock(&lock);
+	return result;
+}
+
+static int read_directory_locked(
 	struct storage_node *directory, uint64_t position, struct directory_sink *sink)
 {
 	struct toy_inode *inode = inode_of(&directory->vnode);
@@ -567,6 +734,17 @@ static int read_directory(
 				find_inode(entry->inode)->mode & LINUX_S_IFMT, entry->cookie);
 	}
 	return error;
+}
+
+static int read_directory(
+	struct storage_node *directory, uint64_t position, struct directory_sink *sink)
+{
+	int result;
+
+	spin_lock(&lock);
+	result = read_directory_locked(directory, position, sink);
+	spin_unlock(&lock);
+	return result;
 }
 
 /* ---- extended attributes --------------------------------------------------------------- */
@@ -701,19 +879,6 @@ static const struct storage_ops toy_storage_ops = {
 	.seek = seek,
 };
 
-/* Somebody waits: for transfers, or for time to pass. */
-static void sleep_hook(uint64_t deadline_ns)
-{
-	if (toy_storage_complete() > 0)
-		return;
-	if (deadline_ns == UINT64_MAX)
-		abort(); /* the test would hang */
-	write_back_old(UINT64_MAX);
-	reclaim_pages(64);
-	toy_storage_complete();
-	fake_now_ns = deadline_ns;
-}
-
 void toy_storage_start(const char *path, uint64_t blocks)
 {
 	struct toy_inode *root = calloc(1, sizeof(*root));
@@ -730,7 +895,6 @@ void toy_storage_start(const char *path, uint64_t blocks)
 	root->nlink = 2;
 	root->size = 2 * NAME_COST;
 	inodes = root;
-	fake_sleep_hook = sleep_hook;
 	if (load(ROOT, &vnode) != 0 || vfs_mount(path, "toy0", &toy_storage.fs, vnode) != 0)
 		abort();
 }

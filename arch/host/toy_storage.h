@@ -20,8 +20,11 @@ struct toy_storage {
 
 extern struct toy_storage toy_storage;
 
-/* Empties it and mounts it at `path`; fake_sleep_hook completes transfers. */
+/* Empties it and mounts it at `path`. */
 void toy_storage_start(const char *path, uint64_t blocks);
+/* With fake_threads: who sleeps lets transfers complete, time pass, and caches shrink
+ * (toy_sleep.c). */
+void toy_storage_attend_sleep(void);
 /* Unmounts and drops it; aborts if space is still set aside. */
 void toy_storage_finish(void);
 /* Completes what was held back; how many transfers. */

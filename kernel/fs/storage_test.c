@@ -39,6 +39,7 @@ static void start(uint64_t memory_bytes)
 {
 	fake_tree_start(memory_bytes);
 	toy_storage_start("/data", BLOCKS);
+	toy_storage_attend_sleep();
 }
 
 static void finish(void)
