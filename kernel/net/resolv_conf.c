@@ -8,7 +8,7 @@
 #include "kernel/sched/clock.h"
 #include "kernel/sched/wait.h"
 
-#define WAIT_NS (3ull * 1000000000)
+#define WAIT_NS (10ull * 1000000000)
 
 static long generate(char *buffer, size_t capacity, void *argument)
 {

@@ -18,7 +18,7 @@
 #include "abi/linux/socket.h"
 #include "lib/string.h"
 
-#define ADDRESSES_NS (3ull * 1000000000)
+#define ADDRESSES_NS (10ull * 1000000000)
 
 static uint64_t last_number = 10000;
 

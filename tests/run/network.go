@@ -69,10 +69,18 @@ func runNetwork(opts options, report *report) error {
 			} else if _, missing := exec.LookPath(e.needs); e.needs != "" && missing != nil {
 				t.skip = "no " + e.needs + " in PATH"
 			}
+			if _, missing := exec.LookPath("passt"); missing != nil && t.skip == "" {
+				t.skip = "no passt in PATH"
+			}
 			t.run = func() string { return runExample(opts, platform, path, e) }
 			tasks = append(tasks, t)
 		}
 	}
+	more, err := lanTasks(opts)
+	if err != nil {
+		return err
+	}
+	tasks = append(tasks, more...)
 	runTasks(opts, report, tasks)
 	return nil
 }

@@ -8,7 +8,7 @@
 #include <lwip/init.h>
 #include <netif/ethernet.h>
 
-#define CONFIGURING_NS (5ull * 1000000000)
+#define CONFIGURING_NS (10ull * 1000000000) /* dnsmasq looks for 3 s whether an address is free */
 
 static struct wait_queue events;
 static uint32_t configuring; /* devices that wait for an address */

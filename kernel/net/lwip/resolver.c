@@ -79,6 +79,8 @@ static void append_server(struct text *text, const struct ip_address *address)
 		memcpy(v6.addr, address->bytes, 16);
 		ip6_addr_clear_zone(&v6);
 		ip6addr_ntoa_r(&v6, name, sizeof(name));
+		for (char *c = name; *c; c++) /* RFC 5952, 4.3 */
+			*c = (char)(*c >= 'A' && *c <= 'F' ? *c + ('a' - 'A') : *c);
 	}
 	append(text, "nameserver ");
 	append(text, name);
