@@ -72,7 +72,7 @@ func lanTasks(opts options) ([]task, error) {
 	var tasks []task
 	for i, l := range lans {
 		for _, platform := range opts.platforms {
-			l, platform, space := l, platform, fmt.Sprintf("burrow-lan-%d-%d", os.Getpid(), i)
+			l, platform, space := l, platform, fmt.Sprintf("burrow-lan-%d-%d-%s", os.Getpid(), i, platform)
 			t := task{name: taskName("network", l.name, "default", platform)}
 			t.run = func() string { return l.run(opts, platform, space, path) }
 			if platform == machine.Native {
