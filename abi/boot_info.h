@@ -19,6 +19,7 @@
 
 #define BOOT_MAX_REGIONS 16
 #define BOOT_MAX_MODULES 8
+#define BOOT_MAX_IMAGES  4
 #define BOOT_MAX_DEVICES 16
 #define BOOT_MAX_QUEUES  18 /* a network device: 8 pairs and its control queue */
 #define BOOT_MAX_CPUS    64
@@ -44,6 +45,7 @@ enum boot_module_type {
 	BOOT_MODULE_PROGRAM = 1, /* the ELF file to run, whole, page-aligned */
 	BOOT_MODULE_FILES = 2,   /* cpio "newc" archive unpacked over the root at boot */
 	BOOT_MODULE_SITES = 3,   /* struct syscall_site[] (abi/syscall_site.h) */
+	BOOT_MODULE_IMAGE = 4,   /* EROFS: the tree of files; the next one lies over it */
 };
 
 struct boot_module {

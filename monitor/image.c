@@ -147,6 +147,9 @@ static void prepare_program(struct machine *machine, struct boot_info *info)
 	}
 	add_module(info, BOOT_MODULE_PROGRAM, layout->program.base, bytes, true);
 	add_module(info, BOOT_MODULE_FILES, layout->files.base, machine->files.bytes, true);
+	for (unsigned i = 0; i < machine->options.image_count; i++)
+		add_module(info, BOOT_MODULE_IMAGE, layout->images[i].base,
+			machine->images[i].bytes, false);
 	add_module(info, BOOT_MODULE_SITES, layout->sites.base, sites_bytes, true);
 }
 
@@ -355,6 +358,8 @@ void image_build(struct machine *machine)
 	map_kernel(machine);
 	map_file(machine, &machine->program, &layout->program, true);
 	map_file(machine, &machine->files, &layout->files, true);
+	for (unsigned i = 0; i < machine->options.image_count; i++)
+		map_file(machine, &machine->images[i], &layout->images[i], false);
 	map_file(machine, &machine->sites, &layout->sites, true);
 
 	info->magic = BOOT_INFO_MAGIC;

@@ -114,6 +114,8 @@ static uint64_t plan_modules(struct layout *layout, const struct layout_sizes *s
 	at = ALIGN_UP(at + sizes->kernel, HUGE_BYTES);
 	at = plan_module(&layout->program, at, sizes->program);
 	at = plan_module(&layout->files, at, sizes->files);
+	for (unsigned i = 0; i < BOOT_MAX_IMAGES; i++)
+		at = plan_module(&layout->images[i], at, sizes->images[i]);
 	return plan_module(&layout->sites, at, sizes->sites);
 }
 

@@ -10,7 +10,7 @@
  *   ...          strings (arguments, environment)
  *   ...          page tables, then free pages for more of them
  *   reserved_end, 2 MiB-aligned            free RAM up to 3 GiB; the rest from 4 GiB
- *   kernel_base, after RAM, 2 MiB-aligned  kernel image, then program, files, sites
+ *   kernel_base, after RAM, 2 MiB-aligned  kernel image, program, files, images, sites
  *   0xd0000000                             doorbell
  *   0xfee00000                             local APIC
  *
@@ -68,7 +68,7 @@ struct layout {
 	uint64_t tables, tables_end;
 	uint64_t reserved_end;
 	uint64_t kernel_base;
-	struct layout_module program, files, sites;
+	struct layout_module program, files, sites, images[BOOT_MAX_IMAGES];
 	uint64_t modules_end; /* 2 MiB-aligned */
 	struct layout_slot slots[LAYOUT_MAX_SLOTS];
 	unsigned slot_count;
@@ -84,7 +84,7 @@ struct boot_queue layout_disk_queue(const struct layout *layout, unsigned disk, 
 
 /* Sizes of what is to be placed; `program`, `files` and `sites` are 0 when absent. */
 struct layout_sizes {
-	uint64_t mem, kernel, program, files, sites, strings;
+	uint64_t mem, kernel, program, files, sites, strings, images[BOOT_MAX_IMAGES];
 	unsigned interfaces;
 	unsigned disks, disk_queues; /* each disk has as many */
 };

@@ -22,7 +22,7 @@ struct machine_file {
 struct machine {
 	struct options options;
 	struct kernel_file kernel;
-	struct machine_file program, files, sites;
+	struct machine_file program, files, sites, images[BOOT_MAX_IMAGES];
 	char program_path[4096]; /* absolute */
 	struct layout layout;
 	struct guest_memory memory;

@@ -71,6 +71,9 @@ static void open_files(void)
 
 	open_file(&machine.program, options->arguments[0], STATUS_NOT_FOUND, STATUS_NOT_EXECUTABLE);
 	open_file(&machine.files, options->files, STATUS_MONITOR_FAILED, STATUS_MONITOR_FAILED);
+	for (unsigned i = 0; i < options->image_count; i++)
+		open_file(&machine.images[i], options->images[i], STATUS_MONITOR_FAILED,
+			STATUS_MONITOR_FAILED);
 	open_file(&machine.sites, options->sites, STATUS_MONITOR_FAILED, STATUS_MONITOR_FAILED);
 	kernel_file_open(&machine.kernel, options->kernel);
 
@@ -96,6 +99,8 @@ static void plan_memory(void)
 		.disk_queues = io_disk_queues(&machine),
 	};
 
+	for (unsigned i = 0; i < machine.options.image_count; i++)
+		sizes.images[i] = machine.images[i].bytes;
 	layout_plan(&machine.layout, &sizes);
 	layout_reserve(&machine.layout);
 	timeline_mark(MARK_MEMORY);

@@ -14,8 +14,9 @@
 #define MEM_STEP 0x200000ull
 
 static const char usage[] =
-	"usage: burrow-monitor --kernel FILE [--mem SIZE] [--cpus N] [--files CPIO] [--sites "
-	"FILE]\n"
+	"usage: burrow-monitor --kernel FILE [--mem SIZE] [--cpus N] [--files CPIO] [--image "
+	"EROFS]...\n"
+	"         [--sites FILE]\n"
 	"         [--verbose] [--trace-syscalls] [--env K=V]... [--host-env] [--cwd DIR] [--name "
 	"PATH]\n"
 	"         [--net NAME,tap|stream,FD,MAC,MTU,PCAP_FD [--net-settings TEXT]]... [--sniff]\n"
@@ -172,6 +173,13 @@ static const char *parse_mount(struct options *options, const char *text)
 	return text;
 }
 
+static void add_image(struct options *options, const char *path)
+{
+	if (options->image_count == BOOT_MAX_IMAGES)
+		message_fail(STATUS_MONITOR_FAILED, "--image: at most %d", BOOT_MAX_IMAGES);
+	options->images[options->image_count++] = path;
+}
+
 /* Options with a value. Returns false if `name` is none of them. */
 static bool parse_valued(struct options *options, const char *name, char *value)
 {
@@ -179,6 +187,8 @@ static bool parse_valued(struct options *options, const char *name, char *value)
 		options->kernel = value;
 	else if (strcmp(name, "--files") == 0)
 		options->files = value;
+	else if (strcmp(name, "--image") == 0)
+		add_image(options, value);
 	else if (strcmp(name, "--sites") == 0)
 		options->sites = value;
 	else if (strcmp(name, "--name") == 0)

@@ -32,7 +32,9 @@ struct options_disk {
 
 struct options {
 	const char *kernel;
-	const char *files;     /* NULL: none */
+	const char *files; /* NULL: none */
+	const char *images[BOOT_MAX_IMAGES];
+	unsigned image_count;
 	const char *sites;     /* NULL: the monitor finds them itself */
 	const char *name;      /* path and argv[0] that the program sees; NULL: those of the file */
 	const char *directory; /* working directory of the program; NULL: / */

@@ -191,9 +191,12 @@ static _Noreturn void crash(struct vcpu *vcpu, const char *what, uint64_t detail
 static _Noreturn void crash_without_page(struct vcpu *vcpu)
 {
 	const struct machine *machine = vcpu->machine;
-	const struct machine_file *files[] = {&machine->program, &machine->files, &machine->sites};
+	const struct machine_file *files[3 + BOOT_MAX_IMAGES] = {
+		&machine->program, &machine->files, &machine->sites};
 	struct stat status;
 
+	for (unsigned i = 0; i < BOOT_MAX_IMAGES; i++)
+		files[3 + i] = &machine->images[i];
 	for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
 		if (files[i]->path && fstat(files[i]->fd, &status) == 0 &&
 			(uint64_t)status.st_size < files[i]->bytes) {

@@ -6,7 +6,7 @@
 
 #include "arch/host/fake_memory.h"
 #include "arch/host/fake_threads.h"
-#include "kernel/fs/memfs.h"
+#include "kernel/fs/image_tree.h"
 #include "kernel/mm/heap.h"
 #include "kernel/mm/page_alloc.h"
 
@@ -31,6 +31,7 @@ void fake_tree_finish(void)
 
 	fd_close_range(0, UINT32_MAX, false);
 	tree_teardown();
+	image_tree_teardown();
 	memfs_teardown();
 	fd_table_clear();
 	file_pool_trim();

@@ -137,6 +137,10 @@ static void fill_tree(void)
 {
 	const struct boot_module *files = find_module(BOOT_MODULE_FILES);
 
+	if (vfs_image_error() == -LINUX_EOPNOTSUPP)
+		refuse("the image of files is of a kind that is not read (compressed?)");
+	if (vfs_image_error() != 0)
+		refuse("the image of files is damaged");
 	if (files != NULL && vfs_unpack_cpio(platform_phys_to_virt((struct phys){files->base}),
 				     files->bytes) != 0)
 		refuse("the archive of files is damaged");

@@ -6,7 +6,7 @@
  * listing ends. The entry given last is kept as a place to go on from.
  */
 #include "kernel/fs/directory.h"
-#include "kernel/fs/tree.h"
+#include "kernel/fs/image_tree.h"
 #include "kernel/mm/heap.h"
 #include "lib/string.h"
 
@@ -133,6 +133,9 @@ static long read_directory(struct file *file, struct uio *uio, uint64_t *offset)
 	}
 	if (!file->entry->linked && file->entry != tree.root)
 		return -LINUX_ENOENT;
+	error = image_tree_fill(file->entry);
+	if (error)
+		return error;
 	if (*offset <= 2 || listing->limit == 0)
 		listing->limit = READ_ONCE(file->entry->last_cookie);
 	error = emit_dots(file, uio, offset);

@@ -1,5 +1,5 @@
 /*
- * /etc as programs expect it, unless the program's own files replace it.
+ * /etc as programs expect it, where the program's own files do not have it.
  */
 #include "kernel/fs/boot_tree.h"
 #include "kernel/fs/vfs.h"
@@ -43,8 +43,8 @@ static const struct {
 int etc_init(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		int error =
-			vfs_put_file(files[i].path, 0644, files[i].text, strlen(files[i].text), 0);
+		int error = vfs_put_new_file(
+			files[i].path, 0644, files[i].text, strlen(files[i].text), 0);
 
 		if (error)
 			return error;

@@ -5,13 +5,13 @@ STORAGE_SOURCES := kernel/fs/cached_file.c kernel/fs/cached_mapping.c kernel/fs/
 	kernel/fs/direct_io.c kernel/fs/mount.c kernel/fs/reclaim.c kernel/fs/storage_directory.c \
 	kernel/fs/storage_node.c kernel/fs/write_back.c
 FS_SOURCES := kernel/fs/attributes.c kernel/fs/cpio.c kernel/fs/directory.c kernel/fs/fd_table.c \
-	kernel/fs/file.c kernel/fs/file_lock.c kernel/fs/inotify.c kernel/fs/memfs.c \
+	kernel/fs/file.c kernel/fs/file_lock.c kernel/fs/image_tree.c kernel/fs/inotify.c kernel/fs/memfs.c \
 	kernel/fs/memory_file.c kernel/fs/names.c kernel/fs/open.c kernel/fs/page_cache.c \
 	kernel/fs/path.c kernel/fs/tree.c kernel/fs/tree_fill.c kernel/fs/vnode.c kernel/fs/xattr.c \
 	$(STORAGE_SOURCES)
 FS_PEERS := kernel/mm/page_alloc.c kernel/mm/uaccess.c kernel/mm/uio.c kernel/sched/device_poll.c \
 	kernel/sched/mutex.c \
-	kernel/sched/wait.c lib/format.c arch/host/fake_fs_peers.c arch/host/fake_fs_sched.c \
+	kernel/sched/wait.c lib/erofs.c lib/format.c arch/host/fake_fs_peers.c arch/host/fake_fs_sched.c \
 	arch/host/fake_heap.c \
 	arch/host/fake_log.c arch/host/fake_memory.c arch/host/fake_panic.c \
 	arch/host/fake_relax.c arch/host/fake_threads.c arch/host/fake_tree.c \

@@ -4,6 +4,7 @@
  */
 #include "kernel/fs/memfs.h"
 #include "kernel/fs/directory.h"
+#include "kernel/fs/image_tree.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/mm/heap.h"
 #include "lib/string.h"
@@ -29,6 +30,12 @@ static void free_link(struct vnode *vnode)
 	heap_free(vnode);
 }
 
+static void free_directory(struct vnode *vnode)
+{
+	heap_free(vnode->data); /* the names of images behind it */
+	heap_free(vnode);
+}
+
 static void free_file(struct vnode *vnode)
 {
 	page_cache_destroy(&memory_file_of(vnode)->cache);
@@ -40,7 +47,9 @@ static int file_get_attributes(struct vnode *vnode, struct linux_stat *stat)
 	const struct page_cache *cache = &memory_file_of(vnode)->cache;
 	uint64_t base_pages = ALIGN_UP(cache->base_bytes, PAGE_BYTES) >> PAGE_SHIFT;
 
-	stat->blocks = (int64_t)(MAX(READ_ONCE(cache->page_count), base_pages) * 8);
+	stat->blocks = (int64_t)((READ_ONCE(cache->page_count) + base_pages -
+					 READ_ONCE(cache->hidden_count)) *
+				 8);
 	return 0;
 }
 
@@ -192,10 +201,12 @@ static int remove_name(
 {
 	(void)name;
 	(void)length;
-	target->nlink--;
-	directory->size -= NAME_COST;
+	/* Directories of images have other sizes. */
+	directory->size -= MIN(directory->size, NAME_COST);
 	vnode_touch_attributes(target);
 	vnode_touch_contents(directory);
+	if (--target->nlink == 0)
+		image_tree_forget(target);
 	return 0;
 }
 
@@ -203,7 +214,7 @@ static int remove_directory(
 	struct vnode *directory, const char *name, size_t length, struct vnode *target)
 {
 	directory->nlink--;
-	target->nlink--;
+	target->nlink = 1; /* images need not count right */
 	return remove_name(directory, name, length, target);
 }
 
@@ -231,7 +242,7 @@ static int rename_node(struct vnode *from_directory, const char *from, size_t fr
 			remove_name(to_directory, to, to_length, replaced);
 		from_directory->nlink -= (uint32_t)up;
 		to_directory->nlink += (uint32_t)up;
-		from_directory->size -= NAME_COST;
+		from_directory->size -= MIN(from_directory->size, NAME_COST);
 		to_directory->size += NAME_COST;
 	}
 	vnode_touch_attributes(moved);
@@ -248,7 +259,7 @@ const struct vnode_ops memfs_directory_ops = {
 	.unlink = remove_name,
 	.remove_directory = remove_directory,
 	.rename = rename_node,
-	.release = free_node,
+	.release = free_directory,
 };
 
 int memfs_init(void)

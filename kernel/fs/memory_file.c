@@ -101,10 +101,12 @@ static int insert_page(struct memory_file *memory, uint64_t index, struct phys p
 	place = page_cache_slot_locked(cache, index);
 	if (!place) {
 		error = -LINUX_ENOSPC;
-	} else if (*place) {
+	} else if (*place && *place != PAGE_SLOT_HOLE) {
 		*slot = *place;
 		error = -LINUX_EEXIST;
 	} else {
+		if (!*place && index << PAGE_SHIFT < cache->base_bytes)
+			cache->hidden_count++;
 		*slot = *place = page.raw | PAGE_SLOT_PRESENT | flags;
 		cache->page_count++;
 	}
@@ -303,9 +305,17 @@ static int zero_part(struct memory_file *memory, uint64_t start, uint64_t end)
 
 static void limit_base(struct memory_file *memory, uint64_t bytes)
 {
-	spin_lock(&memory->cache.lock);
-	memory->cache.base_bytes = MIN(memory->cache.base_bytes, bytes);
-	spin_unlock(&memory->cache.lock);
+	struct page_cache *cache = &memory->cache;
+	uint64_t index = ALIGN_UP(bytes, PAGE_BYTES) >> PAGE_SHIFT, slot;
+
+	spin_lock(&cache->lock);
+	if (bytes < cache->base_bytes) {
+		while (page_cache_next_locked(cache, index, &index, &slot) &&
+			index++ << PAGE_SHIFT < cache->base_bytes)
+			cache->hidden_count--;
+		cache->base_bytes = bytes;
+	}
+	spin_unlock(&cache->lock);
 }
 
 /* May the file become so large? Comes before the seals, as on Linux. */
@@ -357,24 +367,58 @@ static int truncate(struct file *file, uint64_t bytes)
 	return error;
 }
 
-/* The base shows through holes: where it does, a page of zeroes takes its place. */
+/* Puts holes over up to PAGE_CACHE_BATCH pages of the base from *index on. Returns how many
+ * pages of the file were in the way. */
+static int cover_some(struct memory_file *memory, uint64_t *index, uint64_t end,
+	struct phys pages[PAGE_CACHE_BATCH], uint32_t *count)
+{
+	struct page_cache *cache = &memory->cache;
+	uint64_t stop = MIN(end, *index + PAGE_CACHE_BATCH);
+	int error = 0;
+
+	spin_lock(&cache->lock);
+	for (*count = 0; *index < stop; ++*index) {
+		uint64_t *slot = page_cache_slot_locked(cache, *index);
+
+		if (!slot) {
+			error = -LINUX_ENOSPC;
+			break;
+		}
+		if (!*slot)
+			cache->hidden_count++;
+		else if (*slot != PAGE_SLOT_HOLE)
+			pages[(*count)++] = (struct phys){*slot & ~(PAGE_BYTES - 1)};
+		*slot = PAGE_SLOT_HOLE;
+	}
+	cache->page_count -= *count;
+	spin_unlock(&cache->lock);
+	return error;
+}
+
+/* The base must not show through the hole that pages [first, last] become. */
 static int cover_base(struct memory_file *memory, uint64_t first, uint64_t last)
 {
-	uint64_t base_pages = ALIGN_UP(memory->cache.base_bytes, PAGE_BYTES) >> PAGE_SHIFT, slot;
+	uint64_t base_pages = ALIGN_UP(memory->cache.base_bytes, PAGE_BYTES) >> PAGE_SHIFT;
+	uint64_t end = MIN(last + 1, base_pages), index = first;
+	struct phys pages[PAGE_CACHE_BATCH];
+	uint32_t count;
+	int error = 0;
 
 	if (last + 1 >= base_pages) {
 		limit_base(memory, first << PAGE_SHIFT);
 		return 0;
 	}
-	for (uint64_t index = first; index <= last && index < base_pages; index++) {
-		int error =
-			find_page(memory, index, false) ? 0 : make_page(memory, index, 0, &slot);
+	while (!error && index < end) {
+		uint64_t from = index;
 
-		if (error)
-			return error;
-		zero_part(memory, index << PAGE_SHIFT, (index + 1) << PAGE_SHIFT);
+		error = cover_some(memory, &index, end, pages, &count);
+		if (!list_is_empty(&memory->source.areas) && index > from)
+			vm_unmap_source(
+				&memory->source, from << PAGE_SHIFT, (index - from) << PAGE_SHIFT);
+		if (count > 0)
+			page_cache_free(&memory->cache, pages, count);
 	}
-	return 0;
+	return error;
 }
 
 static int punch_hole(struct memory_file *memory, uint64_t offset, uint64_t bytes)
@@ -453,11 +497,11 @@ static int allocate(struct file *file, int mode, uint64_t offset, uint64_t bytes
 
 static bool is_data_locked(struct memory_file *memory, uint64_t index)
 {
-	uint64_t slot = page_cache_find_locked(&memory->cache, index);
+	uint64_t found, slot;
 
-	if (slot)
-		return !(slot & PAGE_SLOT_UNWRITTEN);
-	return index << PAGE_SHIFT < memory->cache.base_bytes;
+	if (page_cache_next_locked(&memory->cache, index, &found, &slot) && found == index)
+		return slot != PAGE_SLOT_HOLE && !(slot & PAGE_SLOT_UNWRITTEN);
+	return page_cache_base(&memory->cache, index);
 }
 
 /* The first page from `index` on that is data (or hole); `end` if none is before it. */

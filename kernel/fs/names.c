@@ -2,8 +2,8 @@
  * Changing names: mkdir, mknod, symlink, link, unlink, rmdir, rename. Each holds
  * tree.lock from the lookup to the change.
  */
+#include "kernel/fs/image_tree.h"
 #include "kernel/fs/inotify.h"
-#include "kernel/fs/memfs.h"
 #include "lib/string.h"
 
 static bool is_directory(const struct path_entry *entry)
@@ -224,6 +224,14 @@ static int check_unlink(const struct resolved *where)
 	return is_directory(where->entry) ? -LINUX_EISDIR : 0;
 }
 
+/* Has the directory, if it is one, no names? -ENOTEMPTY, or why that cannot be told. */
+static int check_is_empty(struct path_entry *entry)
+{
+	int error = image_tree_fill(entry);
+
+	return error || is_known_empty(entry) ? error : -LINUX_ENOTEMPTY;
+}
+
 static int check_remove_directory(const struct resolved *where)
 {
 	switch (where->last) {
@@ -247,7 +255,7 @@ static int check_remove_directory(const struct resolved *where)
 		return -LINUX_ENOTDIR;
 	if (path_entry_is_mount(where->entry))
 		return -LINUX_EBUSY;
-	return is_known_empty(where->entry) ? 0 : -LINUX_ENOTEMPTY;
+	return check_is_empty(where->entry);
 }
 
 static void report_removed(const struct resolved *where)
@@ -275,6 +283,8 @@ int vfs_unlink(int directory_fd, const char *path, bool directory)
 		return error;
 	}
 	error = directory ? check_remove_directory(&where) : check_unlink(&where);
+	if (!error)
+		error = image_tree_fill(where.parent);
 	if (!error) {
 		struct vnode *parent = where.parent->vnode;
 
@@ -335,9 +345,14 @@ static int check_replace(const struct resolved *old, const struct resolved *new,
 	}
 	if (path_entry_is_mount(old->entry) || (new->entry &&path_entry_is_mount(new->entry)))
 		return -LINUX_EBUSY;
-	if (new->entry && !(flags & LINUX_RENAME_EXCHANGE) && !is_known_empty(new->entry))
-		return -LINUX_ENOTEMPTY;
-	return 0;
+	if (new->entry && !(flags & LINUX_RENAME_EXCHANGE)) {
+		int error = check_is_empty(new->entry);
+
+		if (error)
+			return error;
+	}
+	/* The old name must not come back. */
+	return image_tree_fill(old->parent);
 }
 
 static void report_rename(const struct resolved *old, const struct resolved *new, uint32_t flags)

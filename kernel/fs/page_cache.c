@@ -37,7 +37,7 @@ static struct node *child(uint64_t slot)
 	return (struct node *)(uintptr_t)slot;
 }
 
-uint64_t page_cache_find_locked(const struct page_cache *cache, uint64_t index)
+static uint64_t find_slot(const struct page_cache *cache, uint64_t index)
 {
 	const struct node *node = cache->root;
 
@@ -46,6 +46,13 @@ uint64_t page_cache_find_locked(const struct page_cache *cache, uint64_t index)
 	for (uint32_t level = cache->height - 1; level > 0 && node; level--)
 		node = child(node->slots[slot_at(index, level)]);
 	return node ? node->slots[slot_at(index, 0)] : 0;
+}
+
+uint64_t page_cache_find_locked(const struct page_cache *cache, uint64_t index)
+{
+	uint64_t slot = find_slot(cache, index);
+
+	return slot == PAGE_SLOT_HOLE ? 0 : slot;
 }
 
 static bool grow(struct page_cache *cache)
@@ -242,22 +249,30 @@ bool page_cache_grace_is_over(struct page_cache *cache, struct page_cache_grace 
 	return true;
 }
 
+const uint8_t *page_cache_base(const struct page_cache *cache, uint64_t index)
+{
+	if (index << PAGE_SHIFT >= cache->base_bytes)
+		return NULL;
+	return cache->find_base ? cache->find_base(cache, index)
+				: cache->base + (index << PAGE_SHIFT);
+}
+
 const void *page_cache_read(struct page_cache *cache, uint64_t index, size_t *bytes)
 {
 	uint64_t start = index << PAGE_SHIFT, slot;
 
 	*bytes = PAGE_BYTES;
 	spin_lock(&cache->lock);
-	slot = page_cache_find_locked(cache, index);
+	slot = find_slot(cache, index);
 	if (!slot && start < cache->base_bytes) {
-		const uint8_t *data = cache->base + start;
+		const uint8_t *data = page_cache_base(cache, index);
 
 		*bytes = MIN(PAGE_BYTES, cache->base_bytes - start);
 		spin_unlock(&cache->lock);
 		return data;
 	}
 	spin_unlock(&cache->lock);
-	if (!slot)
+	if (!slot || slot == PAGE_SLOT_HOLE)
 		return NULL;
 	return platform_phys_to_virt((struct phys){slot & ~(PAGE_BYTES - 1)});
 }
@@ -274,7 +289,8 @@ uint32_t page_cache_take(struct page_cache *cache, uint64_t first, uint64_t last
 		if (slot & PAGE_SLOT_DIRTY)
 			page_cache_clear_dirty_locked(cache, index);
 		*page_cache_slot_locked(cache, index) = 0;
-		pages[count++] = (struct phys){slot & ~(PAGE_BYTES - 1)};
+		if (slot != PAGE_SLOT_HOLE)
+			pages[count++] = (struct phys){slot & ~(PAGE_BYTES - 1)};
 		index++;
 	}
 	cache->page_count -= count;
@@ -294,7 +310,7 @@ void page_cache_free(struct page_cache *cache, const struct phys *pages, uint32_
 static void destroy_below(struct node *node, uint32_t level)
 {
 	for (uint32_t i = 0; i < SLOT_COUNT; i++) {
-		if (!node->slots[i])
+		if (!node->slots[i] || (level == 0 && node->slots[i] == PAGE_SLOT_HOLE))
 			continue;
 		if (level == 0) {
 			page_free((struct phys){node->slots[i] & ~(PAGE_BYTES - 1)}, 1);

@@ -1,8 +1,8 @@
 /*
  * The pages of one file: a radix tree of 64 slots a node, sparse.
  *
- * A file may have a base: bytes that lie in boot memory (an archive) and stand in
- * for pages that were never written. Readers copy without a lock: they announce
+ * A file may have a base: bytes that lie in boot memory (an image or archive of files)
+ * and stand in for pages that were never written. Readers copy without a lock: they announce
  * themselves with page_cache_enter(), and a page that leaves the tree is freed only
  * when everybody who might be copying has left. `lock` (rank 50) guards the tree.
  */
@@ -23,6 +23,8 @@
 #define PAGE_SLOT_READING  16ull /* not filled yet: neither copied from nor mapped */
 #define PAGE_SLOT_USED     32ull /* since reclaim last came by */
 #define PAGE_SLOT_RESERVED 64ull /* space for it was set aside */
+/* No page: a hole where the base would show. Alone in its slot. */
+#define PAGE_SLOT_HOLE 2048ull
 
 #define PAGE_CACHE_BATCH 64
 
@@ -33,6 +35,10 @@ struct page_cache {
 	uint64_t page_count;
 	const uint8_t *base;
 	uint64_t base_bytes;
+	uint64_t hidden_count; /* pages of the base in whose place there is a page or hole */
+	/* Where the base does not lie in one piece: its page `index`, or NULL for a hole. What
+	 * `base` means is then up to this function. */
+	const uint8_t *(*find_base)(const struct page_cache *cache, uint64_t index);
 	uint32_t epoch;
 	uint32_t copiers[2];
 };
@@ -42,10 +48,11 @@ void page_cache_init(struct page_cache *cache);
 void page_cache_destroy(struct page_cache *cache);
 
 /* With the lock held. */
+/* 0: no page; never PAGE_SLOT_HOLE, which page_cache_slot_locked() shows. */
 uint64_t page_cache_find_locked(const struct page_cache *cache, uint64_t index);
 /* NULL: no memory. Makes the nodes on the way. */
 uint64_t *page_cache_slot_locked(struct page_cache *cache, uint64_t index);
-/* The first page at or after index; false if none. */
+/* The first slot with something at or after index; false if none. */
 bool page_cache_next_locked(
 	const struct page_cache *cache, uint64_t index, uint64_t *found, uint64_t *slot);
 
@@ -63,6 +70,8 @@ bool page_cache_next_dirty_locked(
 /* The bytes at `index` for reading: the page, the base, or NULL for zeroes; *bytes is
  * how many are there (the rest of the page is zeroes). Valid until page_cache_leave. */
 const void *page_cache_read(struct page_cache *cache, uint64_t index, size_t *bytes);
+/* What the base has there, or NULL. */
+const uint8_t *page_cache_base(const struct page_cache *cache, uint64_t index);
 uint32_t page_cache_enter(struct page_cache *cache);
 void page_cache_leave(struct page_cache *cache, uint32_t ticket);
 

@@ -6,7 +6,7 @@
  * whose names vary and for links that lead to open files. The texts of the links it
  * is in are kept by references on the links.
  */
-#include "kernel/fs/tree.h"
+#include "kernel/fs/image_tree.h"
 #include "kernel/sched/clock.h"
 #include "lib/string.h"
 
@@ -170,6 +170,8 @@ static int lookup(struct walk *walk, const char *name, size_t length, struct pat
 	if (tree_is_cached(walk->current))
 		return lookup_cached(walk, name, length, found);
 	*found = tree_find_locked(walk->current, name, length, path_hash(name, length));
+	if (!*found && image_tree_covers(walk->current->vnode))
+		return image_tree_enter_locked(walk->current, name, length, found);
 	if (!*found && walk->current->vnode->ops->lookup)
 		return lookup_varying(walk, name, length, found);
 	return 0;

@@ -366,6 +366,16 @@ int tree_link(struct path_entry *parent, const char *name, size_t length, struct
 	return 0;
 }
 
+struct path_entry *tree_link_locked(struct path_entry *parent, const char *name, size_t length,
+	struct vnode *vnode, bool borrow_name)
+{
+	struct path_entry *entry = create(parent, name, length, vnode, borrow_name);
+
+	if (entry)
+		insert_locked(entry);
+	return entry;
+}
+
 void tree_unlink(struct path_entry *entry)
 {
 	struct path_entry *other = NULL;

@@ -106,6 +106,10 @@ void tree_uncover(struct path_entry *cover, struct path_entry *covered);
  * `borrow_name`, name stays valid for ever and is not copied. */
 int tree_link(struct path_entry *parent, const char *name, size_t length, struct vnode *vnode,
 	bool borrow_name, struct path_entry **result);
+/* The same with tree.spin held as well, or instead: for names that were always there. The
+ * entry comes without a reference; NULL: no memory. */
+struct path_entry *tree_link_locked(struct path_entry *parent, const char *name, size_t length,
+	struct vnode *vnode, bool borrow_name);
 void tree_unlink(struct path_entry *entry);
 /* `replaced` (may be NULL) leaves the tree at the same moment. */
 int tree_move(struct path_entry *entry, struct path_entry *parent, const char *name, size_t length,

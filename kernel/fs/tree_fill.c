@@ -2,6 +2,7 @@
  * Filling the tree. See tree_fill.h.
  */
 #include "kernel/fs/tree_fill.h"
+#include "kernel/fs/image_tree.h"
 #include "lib/string.h"
 
 /* With a reference, or NULL. */
@@ -11,6 +12,8 @@ static struct path_entry *find(struct path_entry *parent, const char *name, size
 
 	spin_lock(&tree.spin);
 	entry = tree_find_locked(parent, name, length, path_hash(name, length));
+	if (!entry && image_tree_covers(parent->vnode))
+		(void)image_tree_enter_locked(parent, name, length, &entry);
 	if (entry)
 		path_entry_acquire(entry);
 	spin_unlock(&tree.spin);
@@ -37,11 +40,10 @@ int tree_fill_put_at(struct path_entry *parent, const char *name, size_t length,
 	struct path_entry *old = find(parent, name, length);
 	int error = 0;
 
-	if (old && is_directory(old->vnode)) {
-		if (is_directory(vnode))
-			old->vnode->mode = vnode->mode;
-		else
-			error = -LINUX_EISDIR;
+	if (old && is_directory(old->vnode) && !is_directory(vnode)) {
+		error = -LINUX_EISDIR;
+	} else if (old && is_directory(old->vnode) && vnode_same_mount(old->vnode, vnode)) {
+		old->vnode->mode = vnode->mode;
 	} else {
 		if (old) {
 			old->vnode->nlink--;
@@ -128,6 +130,34 @@ int tree_fill_parent(const char *path, struct path_entry **parent, const char **
 		}
 		path = end;
 	}
+}
+
+static bool is_there(struct path_entry *parent, const char *name)
+{
+	struct path_entry *entry = find(parent, name, strlen(name));
+
+	if (entry)
+		path_entry_release(entry);
+	return entry;
+}
+
+int tree_fill_put_new(const char *path, struct vnode *vnode)
+{
+	struct path_entry *parent;
+	const char *name;
+	int error;
+
+	if (!vnode)
+		return -LINUX_ENOMEM;
+	mutex_lock(&tree.lock);
+	error = tree_fill_parent(path, &parent, &name);
+	if (!error && !is_there(parent, name))
+		error = tree_fill_put_at(parent, name, strlen(name), vnode_acquire(vnode), false);
+	mutex_unlock(&tree.lock);
+	if (!error)
+		path_entry_release(parent);
+	vnode_release(vnode);
+	return error == -LINUX_ENOMEM ? error : 0;
 }
 
 int tree_fill_put(const char *path, struct vnode *vnode)

@@ -2,9 +2,12 @@
  * The tree at boot: which file systems there are and what lies in them.
  */
 #include "kernel/fs/boot_tree.h"
+#include "kernel/fs/image_tree.h"
 #include "kernel/fs/text_node.h"
 #include "kernel/fs/tree_fill.h"
 #include "lib/string.h"
+
+static int image_error;
 
 static const struct {
 	const char *path;
@@ -29,13 +32,34 @@ static const struct {
 static int make_directories(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
-		int error = tree_fill_mount(
-			directories[i].path, &memfs_root, directories[i].permissions);
+		int error = tree_fill_put_new(directories[i].path,
+			memfs_new_directory(&memfs_root, directories[i].permissions));
 
 		if (error)
 			return error;
 	}
-	return tree_fill_put("/bin", memfs_new_link(&memfs_root, "usr/bin"));
+	return tree_fill_put_new("/bin", memfs_new_link(&memfs_root, "usr/bin"));
+}
+
+/* The images of files that the launcher gave, later ones over earlier ones. */
+static void add_images(const struct boot_info *info)
+{
+	for (uint32_t i = 0; i < info->module_count; i++) {
+		const struct boot_module *module = &info->modules[i];
+		int error =
+			module->type == BOOT_MODULE_IMAGE
+				? image_tree_add(platform_phys_to_virt((struct phys){module->base}),
+					  module->bytes)
+				: 0;
+
+		if (error && !image_error)
+			image_error = error;
+	}
+}
+
+int vfs_image_error(void)
+{
+	return image_error;
 }
 
 int vfs_init(void)
@@ -51,6 +75,8 @@ int vfs_init(void)
 	error = tree_init(root);
 	vnode_release(root);
 	if (!error)
+		add_images(platform_boot_info());
+	if (!error)
 		error = make_directories();
 	if (!error)
 		error = device_nodes_init();
@@ -63,7 +89,7 @@ int vfs_init(void)
 	return error;
 }
 
-int vfs_put_file(const char *path, uint32_t mode, const void *data, size_t bytes, int64_t mtime_s)
+static struct vnode *new_file(uint32_t mode, const void *data, size_t bytes, int64_t mtime_s)
 {
 	struct vnode *vnode = memfs_new_file(&memfs_root, mode & 07777);
 
@@ -73,7 +99,18 @@ int vfs_put_file(const char *path, uint32_t mode, const void *data, size_t bytes
 		memory_file_of(vnode)->cache.base_bytes = bytes;
 		vnode->atime_ns = vnode->mtime_ns = mtime_s * 1000000000;
 	}
-	return tree_fill_put(path, vnode);
+	return vnode;
+}
+
+int vfs_put_file(const char *path, uint32_t mode, const void *data, size_t bytes, int64_t mtime_s)
+{
+	return tree_fill_put(path, new_file(mode, data, bytes, mtime_s));
+}
+
+int vfs_put_new_file(
+	const char *path, uint32_t mode, const void *data, size_t bytes, int64_t mtime_s)
+{
+	return tree_fill_put_new(path, new_file(mode, data, bytes, mtime_s));
 }
 
 int vfs_add_device(const char *path, uint32_t major, uint32_t minor, const struct file_ops *ops)

@@ -106,10 +106,14 @@ struct vnode {
 	struct watch *watches;                 /* inotify; guarded by inotify's lock */
 	struct file_lock *locks;               /* guarded by file_lock.lock */
 	struct extended_attribute *attributes; /* guarded by lock */
+	struct shared_node *shared; /* of a file with several names in an image: image_tree.c */
 };
 
-/* Mounts the memory file system at /, fills in /dev, /etc, /tmp, /proc, /sys. */
+/* Mounts the memory file system at /, over the images of files of the boot information; fills
+ * in /dev, /proc, /sys and what is missing of /etc, /tmp and so on. */
 int vfs_init(void);
+/* Why an image is not there: -EINVAL, -EOPNOTSUPP, -EUCLEAN; or 0. */
+int vfs_image_error(void);
 
 /* System-call level operations on kernel strings; directory_fd as in openat(2)
  * (LINUX_AT_FDCWD allowed). All may sleep. Errors as in the man pages. */
@@ -144,6 +148,9 @@ long vfs_describe_file(struct file *file, char *buffer, size_t capacity);
 /* Creates every missing directory of `path` and the file, with these contents; pages
  * of `data` are referred to in place when page-aligned, until written. For boot. */
 int vfs_put_file(const char *path, uint32_t mode, const void *data, size_t bytes, int64_t mtime_s);
+/* The same unless something is there already. */
+int vfs_put_new_file(
+	const char *path, uint32_t mode, const void *data, size_t bytes, int64_t mtime_s);
 /* Unpacks a cpio "newc" archive over the root. -EINVAL says where in the log. */
 int vfs_unpack_cpio(const void *archive, size_t bytes);
 /* A nameless file of the memory file system: memfd_create, O_TMPFILE. */

@@ -150,6 +150,25 @@ int xattr_set(struct vnode *vnode, const char *name, const void *value, size_t b
 	return error;
 }
 
+int xattr_preset(
+	struct vnode *vnode, const struct xattr_text *name, const void *value, size_t bytes)
+{
+	size_t name_bytes = name->prefix_bytes + name->rest_bytes + 1;
+	struct extended_attribute *fresh = heap_alloc(sizeof(*fresh) + name_bytes + bytes);
+
+	if (!fresh)
+		return -LINUX_ENOMEM;
+	fresh->bytes = bytes;
+	fresh->name_bytes = name_bytes;
+	memcpy(fresh->data, name->prefix, name->prefix_bytes);
+	memcpy(fresh->data + name->prefix_bytes, name->rest, name->rest_bytes);
+	fresh->data[name_bytes - 1] = 0;
+	memcpy(fresh->data + name_bytes, value, bytes);
+	fresh->next = vnode->attributes;
+	vnode->attributes = fresh;
+	return 0;
+}
+
 long xattr_list(struct vnode *vnode, char *names, size_t capacity)
 {
 	size_t bytes = 0;
