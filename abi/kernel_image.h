@@ -35,7 +35,7 @@
 #include <stdint.h>
 
 struct kernel_note {
-	uint32_t version; /* 1 */
+	uint32_t version; /* 2 */
 	uint32_t cpu_tables_stride;
 	uint64_t entry;                 /* virtual, 64-bit, ring 3 */
 	uint64_t cpu_tables;            /* virtual: struct cpu_tables of vcpu 0 */
@@ -44,9 +44,10 @@ struct kernel_note {
 	uint32_t tss_offset, tss_bytes;
 	uint64_t syscall_entry; /* virtual: LSTAR value when `syscall` stays in ring 3 */
 	uint64_t nucleus_start, nucleus_end; /* virtual: mapped supervisor-only */
+	uint64_t dense_end; /* virtual: most pages up to here are touched at every boot */
 };
 
-_Static_assert(sizeof(struct kernel_note) == 72, "shared layout");
+_Static_assert(sizeof(struct kernel_note) == 80, "shared layout");
 
 #endif
 #endif

@@ -26,6 +26,9 @@
 #define ALIGNED(n)              __attribute__((aligned(n)))
 #define MUST_CHECK              __attribute__((warn_unused_result))
 #define NOINLINE                __attribute__((noinline))
+/* Data of many pages of which few are touched: kept apart from the kernel's other data, which
+ * then is dense enough for a launcher to make all of it present at once. */
+#define LARGE_TABLE __attribute__((section(".bss.large")))
 
 /* Single accesses the compiler may neither tear, repeat nor drop. */
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))

@@ -23,7 +23,8 @@
 #define LAPIC_HZ         1000000000ull /* KVM's timer counts nanoseconds */
 #define MACHINE_MIN_FREE (8ull << 20)
 #define TEXT_COPY_BYTES  (1ull << 20) /* Go's runtime comes first */
-#define DATA_COPY_BYTES  (256ull << 10)
+#define DATA_COPY_BYTES  (1ull << 20) /* the whole of most programs */
+#define TABLES_AT_START  32           /* page tables that a small program makes before its main */
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
@@ -108,9 +109,11 @@ static void add_module(struct boot_info *info, enum boot_module_type type, uint6
 }
 
 /*
- * Copies the start of each segment. A KVM that shadows page tables fills in the neighbours
- * of a page that faults only where the host's page is writable: pages of a file cost an exit
- * each, copies one for eight. Failure (before Linux 5.14) costs speed only.
+ * Copies the start of each segment: a KVM that shadows page tables fills in the neighbours of a
+ * page that faults, up to eight pages in all, but only where the host's page is present and
+ * *writable*, whatever the guest may do there. Pages of a file and pages that were never touched
+ * cost an exit each (docs/decisions/0002-cold-start.md). Failure (before Linux 5.14) costs
+ * speed only.
  */
 static void copy_segments(uint8_t *file, const struct elf_program *program)
 {
@@ -158,7 +161,7 @@ static void map_kernel(struct machine *machine)
 	const struct kernel_file *kernel = &machine->kernel;
 	const struct layout *layout = &machine->layout;
 
-	kernel_file_map(kernel, layout_host(layout, layout->kernel_base));
+	kernel_file_map(kernel, layout_host(layout, layout->kernel_base), !machine->is_virtualized);
 	for (unsigned i = 0; i < kernel->segment_count; i++)
 		add_memory(machine, layout->kernel_base + kernel->segments[i].offset,
 			kernel->segments[i].bytes, kernel->segments[i].writable);
@@ -178,13 +181,50 @@ static bool map_linear(struct boot_tables *tables, uint64_t base, uint64_t bytes
 		true);
 }
 
+/* What the kernel's own addresses cannot change, those of the linear map cannot either, though
+ * the host's pages may be writable. */
+static bool map_linear_kernel(const struct machine *machine, struct boot_tables *tables)
+{
+	const struct kernel_file *kernel = &machine->kernel;
+	uint64_t base = machine->layout.kernel_base, at = 0;
+	uint64_t end = ALIGN_UP(kernel->image_bytes, BOOT_TABLES_LARGE_BYTES);
+
+	for (unsigned i = 0; i < kernel->segment_count; i++) {
+		const struct kernel_segment *segment = &kernel->segments[i];
+
+		if (segment->writable)
+			continue;
+		if (!boot_tables_map(tables, LINEAR_BASE + base + segment->offset,
+			    base + segment->offset, segment->bytes, BOOT_TABLES_USER, false))
+			return false;
+		at = segment->offset + segment->bytes;
+	}
+	return boot_tables_map(tables, LINEAR_BASE + base + at, base + at, end - at,
+		BOOT_TABLES_WRITE | BOOT_TABLES_USER, false);
+}
+
+/* Maps the slot but for the kernel's image, whose pages have rights of their own. */
+static bool map_slot(
+	const struct machine *machine, struct boot_tables *tables, const struct layout_slot *slot)
+{
+	uint64_t kernel = machine->layout.kernel_base, end = slot->base + slot->bytes;
+	uint64_t kernel_end =
+		kernel + ALIGN_UP(machine->kernel.image_bytes, BOOT_TABLES_LARGE_BYTES);
+
+	if (kernel < slot->base || kernel >= end)
+		return map_linear(tables, slot->base, slot->bytes);
+	return map_linear(tables, slot->base, kernel - slot->base) &&
+	       map_linear_kernel(machine, tables) &&
+	       map_linear(tables, kernel_end, end - MIN(kernel_end, end));
+}
+
 static bool map_everything(const struct machine *machine, struct boot_tables *tables)
 {
 	const struct kernel_file *kernel = &machine->kernel;
 	const struct layout *layout = &machine->layout;
 
 	for (unsigned i = 0; i < layout->slot_count; i++) {
-		if (!map_linear(tables, layout->slots[i].base, layout->slots[i].bytes))
+		if (!map_slot(machine, tables, &layout->slots[i]))
 			return false;
 	}
 	for (unsigned i = 0; i < kernel->segment_count; i++) {
@@ -218,6 +258,10 @@ static void build_tables(struct machine *machine, struct boot_info *info)
 
 	if (!boot_tables_init(&tables) || !map_everything(machine, &tables))
 		message_fail(STATUS_MONITOR_FAILED, "memory: not enough room for page tables");
+	if (!machine->is_virtualized)
+		(void)madvise(layout_host(layout, 0),
+			MIN(tables.next + TABLES_AT_START * PAGE_BYTES, layout->tables_end),
+			MADV_POPULATE_WRITE);
 	machine->page_tables = tables.root;
 	info->page_tables = tables.root;
 	info->tables_next = tables.next;

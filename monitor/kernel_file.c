@@ -14,11 +14,15 @@
 
 #define PAGE_BYTES       4096ull
 #define IMAGE_MAX_BYTES  (64ull << 20)
-#define NOTE_VERSION     1
+#define NOTE_VERSION     2
 #define SYMBOL_TYPE_FUNC 2
 #define SYMBOL_TYPE_NONE 0
 #define SYMBOL_TYPE_FILE 4
 #define SECTION_SYMTAB   2
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14; not in every libc */
+#endif
 
 static _Noreturn void fail_bad(const struct kernel_file *kernel, const char *why)
 {
@@ -109,7 +113,7 @@ static void check_note(const struct kernel_file *kernel)
 	if (note->version != NOTE_VERSION)
 		fail_bad(kernel, "made for another version of the monitor");
 	if (!in_image(kernel, note->entry) || !in_image(kernel, note->cpu_tables) ||
-		!in_image(kernel, note->syscall_entry))
+		!in_image(kernel, note->syscall_entry) || !in_image(kernel, note->dense_end))
 		fail_bad(kernel, "its note points outside of the image");
 	if (!note->gdt_bytes || note->gdt_bytes > 65536 || !note->idt_bytes ||
 		note->idt_bytes > 65536 || !note->tss_bytes || note->tss_bytes > 65536)
@@ -162,11 +166,17 @@ void kernel_file_open(struct kernel_file *kernel, const char *path)
 	read_headers(kernel);
 }
 
-void kernel_file_map(const struct kernel_file *kernel, uint8_t *host)
+/* Failure (before Linux 5.14) costs speed only. */
+static void make_present(const struct kernel_file *kernel, uint8_t *host)
+{
+	(void)madvise(host, kernel->note.dense_end - KERNEL_VIRT_BASE, MADV_POPULATE_WRITE);
+}
+
+void kernel_file_map(const struct kernel_file *kernel, uint8_t *host, bool copy)
 {
 	for (unsigned i = 0; i < kernel->segment_count; i++) {
 		const struct kernel_segment *segment = &kernel->segments[i];
-		int protection = PROT_READ | (segment->writable ? PROT_WRITE : 0);
+		int protection = PROT_READ | (segment->writable || copy ? PROT_WRITE : 0);
 		uint8_t *to = host + segment->offset;
 		uint64_t tail = segment->file_bytes % PAGE_BYTES;
 
@@ -179,6 +189,8 @@ void kernel_file_map(const struct kernel_file *kernel, uint8_t *host)
 		if (tail && segment->writable)
 			memset(to + segment->file_bytes, 0, PAGE_BYTES - tail);
 	}
+	if (copy)
+		make_present(kernel, host);
 }
 
 /* ---- symbols -------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /*
  * The kernel image: build/kernel.elf, as abi/kernel_image.h describes it.
  *
- * It is mapped, not copied, so that all VMs of a host share its text. The whole
+ * It is mapped so that all VMs of a host share its text, unless copies are faster. The whole
  * file also stays mapped read-only, for symbol names after a crash.
  */
 #ifndef MONITOR_KERNEL_FILE_H
@@ -35,8 +35,11 @@ struct kernel_file {
 /* Opens and checks the file; ends the monitor with a message if it is bad. */
 void kernel_file_open(struct kernel_file *kernel, const char *path);
 
-/* Maps the segments at `host` over a mapping that reads as zeroes. */
-void kernel_file_map(const struct kernel_file *kernel, uint8_t *host);
+/*
+ * Maps the segments at `host` over a mapping that reads as zeroes. With `copy` what every boot
+ * touches becomes this VM's own and present, its text too: see copy_segments() in image.c.
+ */
+void kernel_file_map(const struct kernel_file *kernel, uint8_t *host, bool copy);
 
 /*
  * The function that holds the virtual address: its name, and in *offset how far in

@@ -98,6 +98,7 @@ static uint64_t table_pages(const struct layout *layout, uint64_t top)
 	uint64_t image = layout->program.base - layout->kernel_base;
 
 	return 1 + boot_tables_pages_needed(LINEAR_BASE, top, true) +
+	       boot_tables_pages_needed(LINEAR_BASE + layout->kernel_base, image, false) +
 	       boot_tables_pages_needed(KERNEL_VIRT_BASE, image, false) +
 	       boot_tables_pages_needed(DEVICE_VIRT_BASE, PAGE_BYTES, false) + LAYOUT_SPARE_TABLES;
 }

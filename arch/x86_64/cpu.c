@@ -8,7 +8,7 @@
 #define GATE_INTERRUPT 0xe
 #define GATE_BYTES     16
 
-struct cpu_tables cpu_tables[BOOT_MAX_CPUS];
+LARGE_TABLE struct cpu_tables cpu_tables[BOOT_MAX_CPUS];
 
 extern const char fault_0[], fault_1[], fault_2[], fault_3[], fault_4[], fault_5[], fault_6[],
 	fault_7[], fault_8[], fault_9[], fault_10[], fault_11[], fault_12[], fault_13[], fault_14[],

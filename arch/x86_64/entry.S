@@ -397,7 +397,7 @@ entry_start:
 	call vm_start
 	ud2
 
-	.bss
+	.section .bss.large, "aw", @nobits
 	.balign 4096
 	.globl boot_stacks
 boot_stacks:

@@ -33,7 +33,7 @@ static struct {
 	uint32_t word_limit;  /* no word at or after it was ever used */
 	struct chunk *chunks[CHUNK_COUNT];
 	uint64_t used[WORD_COUNT]; /* one bit a descriptor */
-} table;
+} table LARGE_TABLE;
 
 static struct file *slot_file(uintptr_t slot)
 {

@@ -18,7 +18,7 @@
 #define BURST_NS           1000000ull /* runs up to this count as short */
 #define RETURN_INTERVAL_NS 100000000  /* between rounds of giving memory back */
 
-struct cpu sched_cpus[BOOT_MAX_CPUS];
+LARGE_TABLE struct cpu sched_cpus[BOOT_MAX_CPUS];
 uint32_t sched_cpus_online_limit = 1;
 struct sched_tunables sched_ticks;
 static bool others_stopped; /* the program is ending: only `stopper` continues */

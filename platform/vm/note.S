@@ -8,7 +8,7 @@
 	.long 7, 2f - 1f, KERNEL_NOTE_TYPE
 	.asciz "Burrow"
 	.balign 4
-1:	.long 1, NOTE_TABLES_STRIDE
+1:	.long 2, NOTE_TABLES_STRIDE
 	.quad entry_start
 	.quad cpu_tables
 	.long NOTE_GDT_OFFSET, NOTE_GDT_BYTES
@@ -16,5 +16,6 @@
 	.long NOTE_TSS_OFFSET, NOTE_TSS_BYTES
 	.quad entry_syscall
 	.quad nucleus_start, nucleus_end
+	.quad kernel_dense_end
 2:
 	.section .note.GNU-stack, "", @progbits

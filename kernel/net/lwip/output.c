@@ -21,7 +21,7 @@ struct kept_hop {
 
 #define KEPT 256u
 
-static struct kept_hop kept[KEPT];
+LARGE_TABLE static struct kept_hop kept[KEPT];
 
 static int hop_keep(const struct ip_flow *flow, struct kept_hop **result)
 {
