@@ -13,6 +13,7 @@
 #include "kernel/log.h"
 #include "kernel/mm/heap.h"
 #include "kernel/platform.h"
+#include "kernel/sched/clock.h"
 #include "kernel/sched/device_poll.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -29,10 +30,49 @@
 #define DESCRIPTORS_LEAST 8u
 #define ID_WAIT_SECONDS   5u
 
+/* Requests that take about as long as each other. */
+enum class { CLASS_SMALL, CLASS_LARGE, CLASS_FLUSH, CLASS_COUNT };
+
+#define SMALL_BYTES     (64u << 10)
+#define PATIENCE_MIN_NS 8000u
+#define PATIENCE_MAX_NS 200000u
+
+/*
+ * How long it pays to poll for a request: a halt and its end cost some 50 us, to which come the
+ * device's own. Longer after a request that was done in that time, however it was noticed, else
+ * shorter: a device that is slow is not waited for.
+ */
+static struct {
+	uint32_t in_flight; /* atomic */
+	uint32_t patience_ns;
+} classes[CLASS_COUNT];
+
 static struct virtio_block *disks; /* all of them; written at boot */
 static uint64_t pollers;           /* vcpus in their idle loop, one bit each; atomic */
 
 /* ---- requests ------------------------------------------------------------------------------ */
+
+static enum class class_of(const struct block_request *request) {
+	if (request->operation != BLOCK_READ &&
+		request->operation != BLOCK_WRITE) return CLASS_FLUSH;
+	if (request->force_unit_access) return CLASS_FLUSH;
+	return request->bytes <= SMALL_BYTES ? CLASS_SMALL : CLASS_LARGE;
+}
+
+/* Races of two vcpus cost a little precision. */
+static void learn(const struct block_request *request)
+{
+	enum class class = class_of(request);
+	uint32_t patience_ns = READ_ONCE(classes[class].patience_ns);
+	uint64_t took_ns = clock_monotonic_ns() - request->started_ns;
+
+	__atomic_fetch_sub(&classes[class].in_flight, 1, __ATOMIC_RELAXED);
+	if (took_ns <= PATIENCE_MAX_NS)
+		patience_ns = MIN(MAX(patience_ns, PATIENCE_MIN_NS) * 2, PATIENCE_MAX_NS);
+	else
+		patience_ns = patience_ns / 2;
+	WRITE_ONCE(classes[class].patience_ns, patience_ns);
+}
 
 static void finish(struct virtio_block *disk, struct list *done)
 {
@@ -40,6 +80,7 @@ static void finish(struct virtio_block *disk, struct list *done)
 
 	while ((first = list_first(done)) != NULL) {
 		list_remove(first);
+		learn(LIST_ENTRY(first, struct block_request, link));
 		block_complete(&disk->block, LIST_ENTRY(first, struct block_request, link));
 	}
 }
@@ -96,6 +137,7 @@ static void submit(struct block_device *device, struct block_request *request)
 	struct virtio_block *disk = of(device);
 	struct virtio_block_queue *queue = &disk->queues[queue_here(disk)];
 
+	__atomic_fetch_add(&classes[class_of(request)].in_flight, 1, __ATOMIC_RELAXED);
 	spin_lock(&queue->lock);
 	virtio_block_queue_add(queue, request);
 	spin_unlock(&queue->lock);
@@ -174,11 +216,26 @@ static bool prepare_halt(void)
 	return true;
 }
 
+/* Of one vcpu only: the device may need the processor that another would spin on. */
+static uint64_t patience(void)
+{
+	uint64_t others = __atomic_load_n(&pollers, __ATOMIC_RELAXED), ns = 0;
+
+	if ((others & ((1ull << arch_cpu_index()) - 1)) != 0)
+		return 0;
+	for (uint32_t i = 0; i < CLASS_COUNT; i++) {
+		if (READ_ONCE(classes[i].in_flight) != 0)
+			ns = MAX(ns, READ_ONCE(classes[i].patience_ns));
+	}
+	return ns == 0 ? 0 : clock_ticks_of_duration(ns);
+}
+
 static struct sched_device_poll device_poll_of_disks = {
 	.poll = poll,
 	.enter_idle = enter_idle,
 	.leave_idle = leave_idle,
 	.prepare_halt = prepare_halt,
+	.patience = patience,
 };
 
 /* ---- set-up: limits -------------------------------------------------------------------------- */

@@ -3,11 +3,13 @@
  * host.
  *
  * Theory of operation: a few threads of a disk share its rings. One of them, the watcher,
- * takes requests; when the rings are empty it looks for a short while, then waits for the
- * doorbell. What may take long (a flush, data that is not in the host's page cache) it does
- * too, after another thread has become the watcher: so a slow request holds up none that
- * comes later, and one quick request after another costs no wake-up. Requests are completed
- * in any order. A flush covers what was complete before it was taken: pwrite has returned.
+ * takes requests; when the rings are empty it looks for a short while and then becomes the
+ * standby, which sleeps until the doorbell rings. Before the watcher does what may take long (a
+ * flush, data that is not in the host's page cache) it stops watching: it asks for doorbells,
+ * and the standby, woken by none until something comes, takes over then. So a slow request holds
+ * up none that comes later, and requests one after the other wake nobody. Further threads, the
+ * followers, wait to become the standby. Requests are completed in any order. A flush covers
+ * what was complete before it was taken: pwrite has returned.
  *
  * The guest is not trusted: its addresses are checked by ring_take(), sectors and lengths here.
  */
@@ -42,9 +44,11 @@ struct block_device {
 	unsigned ring_next; /* to be looked at first */
 	unsigned threads, followers, working;
 	bool is_watched;
+	bool has_standby;                /* a thread waits for the doorbell */
 	int reported_error;              /* what the user was told of last */
 	int doorbell_fd;                 /* an eventfd that blocks */
 	uint64_t ticks_per_us, awake_us; /* how long to look before waiting */
+	uint64_t idle_since;
 
 	void (*interrupt)(struct block_device *device);
 	void (*broken)(struct block_device *device, const char *why); /* does not return */

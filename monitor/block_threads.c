@@ -39,14 +39,39 @@ static bool is_anything_waiting(struct block_device *device)
 	return false;
 }
 
-/* With the lock: another thread watches from now on. */
-static void hand_over(struct block_device *device)
+/* Asks for doorbells. False: there is something to do already. */
+static bool arm(struct block_device *device)
 {
+	bool is_waiting = false;
+
+	for (unsigned i = 0; i < device->ring_count; i++)
+		is_waiting |= ring_ask_doorbell(&device->rings[i]);
+	return !is_waiting;
+}
+
+static void disarm(struct block_device *device)
+{
+	for (unsigned i = 0; i < device->ring_count; i++)
+		ring_ask_nothing(&device->rings[i]);
+}
+
+/* With the lock: this thread no longer watches. What comes rings the doorbell, which somebody
+ * must hear; what is there already must be seen at once. */
+static void stop_watching(struct block_device *device)
+{
+	uint64_t one = 1;
+	bool is_armed = arm(device);
+
+	device->idle_since = timeline_ticks();
 	device->is_watched = false;
-	if (device->followers > 0)
+	if (device->has_standby) {
+		if (!is_armed && write(device->doorbell_fd, &one, sizeof(one)) < 0)
+			return; /* full: it rings already */
+	} else if (device->followers > 0) {
 		pthread_cond_signal(&device->next_watcher);
-	else if (device->threads < BLOCK_THREADS)
+	} else if (device->threads < BLOCK_THREADS) {
 		start_thread(device);
+	}
 }
 
 static void check_rings(struct block_device *device)
@@ -70,37 +95,44 @@ static bool watch(struct block_device *device)
 	return false;
 }
 
-static void sleep_until_doorbell(struct block_device *device)
+/* How long to look before sleeping, by how long there was nothing to do. */
+static void adapt(struct block_device *device)
 {
-	uint64_t start = timeline_ticks(), rings, slept_us;
+	uint64_t idle_us = (timeline_ticks() - device->idle_since) / device->ticks_per_us;
 
-	while (read(device->doorbell_fd, &rings, sizeof(rings)) < 0 && errno == EINTR)
-		;
-	slept_us = (timeline_ticks() - start) / device->ticks_per_us;
-	if (slept_us < AWAKE_MAX_US)
+	if (idle_us < AWAKE_MAX_US)
 		device->awake_us = MIN(device->awake_us * 2, (uint64_t)AWAKE_MAX_US);
 	else
 		device->awake_us = MAX(device->awake_us / 2, (uint64_t)AWAKE_MIN_US);
 }
 
-/* The watcher found nothing; with the lock, which is let go meanwhile. */
-static void wait_for_request(struct block_device *device)
+/* The watcher found nothing; with the lock, which is let go meanwhile. Returns whether this
+ * thread watches afterwards. */
+static bool wait_for_request(struct block_device *device)
 {
-	bool may_sleep = true;
+	uint64_t rings;
+	bool has_found;
 
 	pthread_mutex_unlock(&device->lock);
-	if (watch(device)) {
-		pthread_mutex_lock(&device->lock);
-		return;
-	}
+	has_found = watch(device);
 	pthread_mutex_lock(&device->lock);
-	for (unsigned i = 0; i < device->ring_count; i++)
-		may_sleep &= !ring_ask_doorbell(&device->rings[i]);
-	if (!may_sleep)
-		return;
+	if (has_found || !arm(device))
+		return true;
+	device->idle_since = timeline_ticks();
+	device->is_watched = false;
+	if (device->has_standby)
+		return false;
+	device->has_standby = true;
 	pthread_mutex_unlock(&device->lock);
-	sleep_until_doorbell(device);
+	while (read(device->doorbell_fd, &rings, sizeof(rings)) < 0 && errno == EINTR)
+		;
 	pthread_mutex_lock(&device->lock);
+	device->has_standby = false;
+	if (device->is_watched)
+		return false;
+	adapt(device);
+	device->is_watched = true;
+	return true;
 }
 
 /* Other requests need not wait for this one. A write into the page cache is only copying:
@@ -120,7 +152,7 @@ static bool serve(struct block_device *device, struct block_work *work)
 	if (!block_execute(device, work, true)) {
 		pthread_mutex_lock(&device->lock);
 		if (should_hand_over(device, work)) {
-			hand_over(device);
+			stop_watching(device);
 			is_watcher = false;
 		}
 		pthread_mutex_unlock(&device->lock);
@@ -138,35 +170,39 @@ static bool serve(struct block_device *device, struct block_work *work)
 	return is_watcher;
 }
 
-static void become_watcher(struct block_device *device)
+/* One that just worked looks for more; another leaves that to who waits for the doorbell. */
+static void become_watcher(struct block_device *device, bool is_hot)
 {
-	while (device->is_watched) {
+	while (device->is_watched || (device->has_standby && !is_hot)) {
 		device->followers++;
 		pthread_cond_wait(&device->next_watcher, &device->lock);
 		device->followers--;
 	}
 	device->is_watched = true;
+	disarm(device);
 }
 
 static void *run(void *argument)
 {
 	struct block_device *device = argument;
 	struct block_work *work = malloc(sizeof(*work));
-	bool is_watcher = false;
+	bool is_watcher = false, is_hot = true;
 
 	if (!work)
 		message_fail(STATUS_MONITOR_FAILED, "memory: no room for a request of a disk");
 	pthread_mutex_lock(&device->lock);
 	for (;;) {
 		if (!is_watcher)
-			become_watcher(device);
+			become_watcher(device, is_hot);
 		is_watcher = true;
 		if (block_take(device, work)) {
 			is_watcher = serve(device, work);
+			is_hot = true;
 			continue;
 		}
 		check_rings(device);
-		wait_for_request(device);
+		is_hot = false;
+		is_watcher = wait_for_request(device);
 	}
 }
 

@@ -153,6 +153,12 @@ bool ring_ask_doorbell(struct ring *ring)
 	return ring_ask_more(ring, 0);
 }
 
+void ring_ask_nothing(struct ring *ring)
+{
+	if (!ring->broken)
+		WRITE_ONCE(*avail_event(ring), (uint16_t)(ring->next - 1));
+}
+
 /* ---- requests ------------------------------------------------------------------------ */
 
 /* One buffer of a chain; false if the ring is broken now. */

@@ -90,7 +90,10 @@ bool ring_publish(struct ring *ring);
  */
 bool ring_ask_doorbell(struct ring *ring);
 
-/* The same for the chain after the first `seen` that wait. */
+/* Takes that wish back: until the next, doorbells are suppressed as far as can be. */
+void ring_ask_nothing(struct ring *ring);
+
+/* As ring_ask_doorbell(), for the chain after the first `seen` that wait. */
 bool ring_ask_more(struct ring *ring, uint16_t seen);
 
 /* ---- requests: chains of what the device reads, then what it writes ------------------- */

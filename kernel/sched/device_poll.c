@@ -29,6 +29,18 @@ void device_poll_leave_idle(void)
 		device->leave_idle();
 }
 
+uint64_t device_poll_patience(void)
+{
+	uint64_t ticks = 0;
+
+	for (struct sched_device_poll *device = sched_device_poll; device != NULL;
+		device = device->next) {
+		if (device->patience != NULL)
+			ticks = MAX(ticks, device->patience());
+	}
+	return ticks;
+}
+
 bool device_poll_prepare_halt(void)
 {
 	for (struct sched_device_poll *device = sched_device_poll; device != NULL;

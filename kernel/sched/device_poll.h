@@ -17,6 +17,9 @@ struct sched_device_poll {
 	/* It is about to halt. True: an interrupt will come; false: look again. After a halt
 	 * comes enter_idle(). */
 	bool (*prepare_halt)(void);
+	/* How long, in ticks, an idle vcpu should poll at least before it halts: something is
+	 * expected soon. NULL: as long as it likes. */
+	uint64_t (*patience)(void);
 	struct sched_device_poll *next; /* device_poll.c's */
 };
 
@@ -40,6 +43,7 @@ static inline bool device_poll(void)
 /* For the idle loop: of all devices. */
 void device_poll_enter_idle(void);
 void device_poll_leave_idle(void);
+uint64_t device_poll_patience(void);
 bool device_poll_prepare_halt(void); /* false: this vcpu goes on polling all of them */
 
 #endif

@@ -220,7 +220,7 @@ static void wait_for_work(struct cpu *cpu)
 
 		arch_relax();
 		now = arch_ticks();
-		if (now - poll_start < cpu->poll_ticks)
+		if (now - poll_start < MAX(cpu->poll_ticks, device_poll_patience()))
 			continue;
 		judge_kick(cpu, false);
 		if (deadline != UINT64_MAX && deadline < now + sched_ticks.spin)
