@@ -1,7 +1,7 @@
 // The test runner: unit tests, VM tests, differential tests and the quick part of
 // Go's own tests, each on every platform that this machine can use.
 //
-//	run [-suites unit,vm,diff,disk,crash,network,go,toolchains,programs] [-platforms native,kvm,qemu] [-run REGEXP] [-long] [-v] [UNIT-TEST...]
+//	run [-suites unit,vm,diff,disk,crash,network,go,toolchains,programs,soak] [-platforms native,kvm,qemu] [-run REGEXP] [-long] [-v] [UNIT-TEST...]
 //
 // Every failure prints a short diagnosis with the command that repeats it; what
 // was skipped is named and counted. The last line is "N passed, M failed, K skipped".
@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	"burrow/tests/machine"
 )
@@ -28,22 +29,28 @@ type options struct {
 	verbose   bool
 	jobs      int
 	unitTests []string
+
+	soakConnections int
+	soakTime        time.Duration
 }
 
 func main() {
-	suites := flag.String("suites", "", "which of unit, vm, diff, disk, crash, network, go, toolchains, programs, separated by commas (default: all; the last two only with -long)")
+	suites := flag.String("suites", "", "which of unit, vm, diff, disk, crash, network, go, toolchains, programs, soak, separated by commas (default: all; the last three only with -long)")
 	platforms := flag.String("platforms", "kvm,qemu", "which platforms, separated by commas; native tries the tests themselves")
 	filter := flag.String("run", "", "only tests whose name (vm/hello/default@kvm) matches this expression")
 	long := flag.Bool("long", false, "also the tests that take long")
 	verbose := flag.Bool("v", false, "name every test that passes")
 	jobs := flag.Int("jobs", 2, "how many tests run at once")
+	soakConnections := flag.Int("soak-connections", 100000, "suite soak: how many connections, one after the other")
+	soakTime := flag.Duration("soak-time", 2*time.Minute, "suite soak: how long the mixed load lasts")
 	flag.Parse()
 
 	root, err := machine.Root()
 	if err != nil {
 		fatal(err)
 	}
-	opts := options{root: root, long: *long, verbose: *verbose, jobs: *jobs, unitTests: flag.Args()}
+	opts := options{root: root, long: *long, verbose: *verbose, jobs: *jobs, unitTests: flag.Args(),
+		soakConnections: *soakConnections, soakTime: *soakTime}
 	if opts.filter, err = regexp.Compile(*filter); err != nil {
 		fatal(err)
 	}
@@ -61,7 +68,7 @@ func main() {
 	if *suites == "" {
 		*suites = "unit,vm,diff,disk,crash,network,go"
 		if *long {
-			*suites += ",toolchains,programs"
+			*suites += ",toolchains,programs,soak"
 		}
 	}
 	endOnInterrupt()
@@ -85,6 +92,8 @@ func main() {
 			err = runToolchains(opts, report)
 		case "programs":
 			err = runPrograms(opts, report)
+		case "soak":
+			err = runSoak(opts, report)
 		default:
 			err = fmt.Errorf("no suite %q", suite)
 		}
