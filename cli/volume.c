@@ -81,8 +81,8 @@ static uint64_t parse_volume_size(const char *text)
  * since 3.18. Nothing is left to be made by a kernel later (the journal is zeroes as the file is
  * new); nothing is kept for root, as the program is root. */
 #define FEATURES                                                                                   \
-	"none,has_journal,ext_attr,dir_index,filetype,extent,64bit,flex_bg,sparse_super,"          \
-	"large_file,huge_file,dir_nlink,extra_isize,metadata_csum"
+	("none,has_journal,ext_attr,dir_index,filetype,extent,64bit,flex_bg,sparse_super,"         \
+	 "large_file,huge_file,dir_nlink,extra_isize,metadata_csum")
 
 static const char *const mke2fs_options[] = {"-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256",
 	"-m", "0", "-O", FEATURES, "-E",
