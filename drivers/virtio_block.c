@@ -28,6 +28,7 @@
 #define RANGE_BYTES_MAX   (1ull << 30) /* of a discard: the host works on it at a stretch */
 #define SECTOR_BYTES_MAX  4096u
 #define DESCRIPTORS_LEAST 8u
+#define MOMENT_NS         3000u
 #define ID_WAIT_SECONDS   5u
 
 /* Requests that take about as long as each other. */
@@ -35,7 +36,7 @@ enum class { CLASS_SMALL, CLASS_LARGE, CLASS_FLUSH, CLASS_COUNT };
 
 #define SMALL_BYTES     (64u << 10)
 #define PATIENCE_MIN_NS 8000u
-#define PATIENCE_MAX_NS 200000u
+#define PATIENCE_MAX_NS 400000u
 
 /*
  * How long it pays to poll for a request: a halt and its end cost some 50 us, to which come the
@@ -143,11 +144,39 @@ static void submit(struct block_device *device, struct block_request *request)
 	spin_unlock(&queue->lock);
 }
 
+static bool publish(struct virtio_block_queue *queue)
+{
+	bool must_notify;
+
+	spin_lock(&queue->lock);
+	must_notify = virtio_ring_publish(&queue->ring);
+	spin_unlock(&queue->lock);
+	return must_notify;
+}
+
+/* A device that is awake is done with a small request about now. */
+static void wait_a_moment(const struct virtio_block_queue *queue)
+{
+	uint64_t end = arch_ticks() + clock_ticks_of_duration(MOMENT_NS);
+
+	while (!virtio_block_queue_is_pending(queue) && arch_ticks() < end)
+		arch_relax();
+}
+
+/* The queue is armed last: a doorbell takes so long that the request may be done by then, and
+ * an interrupt costs even more. */
 static void start(struct block_device *device)
 {
 	struct virtio_block *disk = of(device);
+	uint32_t number = queue_here(disk);
+	struct virtio_block_queue *queue = &disk->queues[number];
 
-	serve(disk, queue_here(disk));
+	if (publish(queue))
+		virtio_device_notify(&disk->device, number);
+	else if (READ_ONCE(classes[CLASS_SMALL].in_flight) != 0 &&
+		 __atomic_load_n(&pollers, __ATOMIC_RELAXED) == 0)
+		wait_a_moment(queue);
+	serve(disk, number);
 }
 
 static const struct block_ops ops = {.submit = submit, .start = start};

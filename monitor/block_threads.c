@@ -12,6 +12,7 @@
 
 #define AWAKE_MIN_US 4 /* looking for more after a request */
 #define AWAKE_MAX_US 50
+#define WAKE_US      50 /* what the doorbell and waking up take of the time of a request */
 #define STACK_BYTES  (128u << 10)
 
 static void *run(void *argument);
@@ -100,7 +101,7 @@ static void adapt(struct block_device *device)
 {
 	uint64_t idle_us = (timeline_ticks() - device->idle_since) / device->ticks_per_us;
 
-	if (idle_us < AWAKE_MAX_US)
+	if (idle_us < AWAKE_MAX_US + WAKE_US)
 		device->awake_us = MIN(device->awake_us * 2, (uint64_t)AWAKE_MAX_US);
 	else
 		device->awake_us = MAX(device->awake_us / 2, (uint64_t)AWAKE_MIN_US);
