@@ -35,3 +35,8 @@ UNIT_TESTS += lib/erofs_test
 lib/erofs_test_SOURCES := lib/erofs.c
 FUZZERS += lib/erofs_fuzz
 lib/erofs_fuzz_SOURCES := lib/erofs.c
+
+
+KERNEL_SOURCES += lib/crc32c.c
+UNIT_TESTS += lib/crc32c_test
+lib/crc32c_test_SOURCES := lib/crc32c.c

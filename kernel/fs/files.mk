@@ -67,3 +67,16 @@ kernel/fs/event_race_test_SOURCES = kernel/fs/epoll.c kernel/fs/eventfd.c kernel
 UNIT_TESTS += kernel/fs/timerfd_test
 kernel/fs/timerfd_test_SOURCES := kernel/fs/timerfd.c kernel/sched/mutex.c kernel/sched/wait.c \
 	arch/host/fake_heap.c arch/host/fake_relax.c arch/host/fake_threads.c $(EVENT_PEERS)
+
+# ext4, on a block device in memory with images of mke2fs.
+EXT4_SOURCES := $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/fs/ext4/*.c)))
+KERNEL_SOURCES += $(EXT4_SOURCES)
+EXT4_TEST_SOURCES := $(filter-out %/thread.c %/node.c %/pages.c,$(EXT4_SOURCES)) lib/crc32c.c lib/tree.c \
+	lib/format.c kernel/mm/page_alloc.c kernel/sched/mutex.c kernel/sched/wait.c \
+	arch/host/fake_block.c arch/host/fake_fs_peers.c arch/host/fake_fs_sched.c \
+	arch/host/fake_heap.c arch/host/fake_log.c arch/host/fake_memory.c arch/host/fake_panic.c \
+	arch/host/fake_random.c arch/host/fake_relax.c arch/host/fake_threads.c \
+	arch/host/fake_volume.c
+
+UNIT_TESTS += kernel/fs/ext4/ext4_test
+kernel/fs/ext4/ext4_test_SOURCES := $(EXT4_TEST_SOURCES)
