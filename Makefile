@@ -124,7 +124,7 @@ fuzz: $(patsubst %,build/fuzz/%,$(FUZZERS))
 # ---- running, testing, measuring: docs/testing.md ----
 TEST_PROGRAMS := $(patsubst %,$(BUILD)/test/%,$(UNIT_TESTS)) tests/cli/cli_test
 
-.PHONY: run test test-long test-native test-go test-tools bench bench-net bench-tools setup setup-build
+.PHONY: run test test-long test-native test-go test-tools bench bench-net bench-files bench-tools setup setup-build
 setup:
 	@scripts/setup
 
@@ -165,9 +165,15 @@ bench-net: setup
 	@$(MAKE) --no-print-directory all bench-tools
 	@build/tests/bench-net $(BENCH_FLAGS)
 
+# Files and disks; needs some 5 GiB where build/ is.
+bench-files: setup
+	@$(MAKE) --no-print-directory all bench-tools
+	@build/tests/bench-files $(BENCH_FLAGS)
+
 bench-tools:
 	@scripts/build-tools bench bench
 	@cd bench && CGO_ENABLED=0 GOFLAGS= GOWORK=off go build -buildvcs=false -o ../build/tests/bench-net ./net
+	@cd bench && CGO_ENABLED=0 GOFLAGS= GOWORK=off go build -buildvcs=false -o ../build/tests/bench-files ./files
 
 # ---- static checks ----
 CHECKED_C = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')

@@ -12,7 +12,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 
-#define CHUNK_BYTES          (512u << 10) /* moved at a time */
+#define CHUNK_BYTES          (1u << 20) /* moved at a time */
 #define FALLOC_NO_HIDE_STALE 4
 #define FALLOC_ZERO_RANGE    0x10
 
