@@ -217,6 +217,18 @@ static void deliver(uint32_t index)
 	net_unlock();
 }
 
+void fake_network_inject(struct packet *packet, const struct ip_flow *flow)
+{
+	struct ip_received ip = {.source = flow->source,
+		.destination = flow->destination,
+		.device = &device,
+		.protocol = IP_PROTOCOL_TCP};
+
+	net_lock();
+	tcp_input(packet, &ip);
+	net_unlock();
+}
+
 bool fake_network_step(uint64_t until_ns)
 {
 	uint32_t first = 0;

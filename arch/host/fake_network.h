@@ -23,6 +23,9 @@ struct fake_network {
 
 extern struct fake_network fake_network;
 
+/* A segment of the test's own comes in at once; consumed. */
+void fake_network_inject(struct packet *packet, const struct ip_flow *flow);
+
 void fake_network_reset(void);
 /* Delivers and fires what comes next, not later than `until_ns`. False: nothing. */
 bool fake_network_step(uint64_t until_ns);

@@ -56,3 +56,5 @@ kernel/net/tcp/tcp_fuzz_SOURCES := $(TCP_TEST_SOURCES)
 FUZZERS += kernel/net/socket_filter_fuzz
 kernel/net/socket_filter_fuzz_SOURCES := kernel/net/socket_filter.c kernel/net/packet.c kernel/mm/uio.c \
 	kernel/mm/uaccess.c arch/host/fake_heap.c arch/host/fake_random.c arch/host/fake_user_access.c
+UNIT_TESTS += kernel/net/tcp/script_test
+kernel/net/tcp/script_test_SOURCES := $(TCP_TEST_SOURCES)

@@ -195,6 +195,20 @@ static void data_input(struct tcp *tcp, struct tcp_segment *segment)
 	tcp_receive_segment(tcp, segment);
 }
 
+/* Both ends opened at once, and each answers the other's SYN (RFC 9293, figure 8): the rest of
+ * such an answer is an acknowledgement. */
+static bool answers_syn(struct tcp *tcp, struct tcp_segment *segment)
+{
+	if (tcp->state != TCP_SYN_RECEIVED || segment->seq != tcp->irs ||
+		!(segment->flags & TCP_ACK))
+		return false;
+	segment->flags &= (uint8_t)~TCP_SYN;
+	segment->seq++;
+	segment->window >>= tcp->snd_scale; /* is not scaled here */
+	tcp->ack_now = true;
+	return true;
+}
+
 void tcp_connection_input(struct tcp *tcp, struct tcp_segment *segment)
 {
 	if (is_stale(tcp, segment) || !is_acceptable(tcp, segment)) {
@@ -205,11 +219,8 @@ void tcp_connection_input(struct tcp *tcp, struct tcp_segment *segment)
 		reset_input(tcp, segment);
 		return;
 	}
-	if (segment->flags & TCP_SYN) {
-		if (tcp->state == TCP_SYN_RECEIVED && segment->seq == tcp->irs)
-			tcp_send_syn(tcp);
-		else
-			tcp_send_challenge(tcp);
+	if (segment->flags & TCP_SYN && !answers_syn(tcp, segment)) {
+		tcp_send_challenge(tcp);
 		return;
 	}
 	if (!(segment->flags & TCP_ACK))
