@@ -49,9 +49,6 @@ func databaseTasks(opts options) (tasks []task) {
 		}
 		tools[tool] = path
 	}
-	if _, err := os.Stat(filepath.Join(opts.root, "kernel", "fs", "ext4")); err != nil {
-		why = "this kernel mounts no volumes"
-	}
 	for _, name := range databaseNames {
 		test := volumeTest{opts: opts, program: program, name: name, tools: tools}
 		for kind, run := range map[string]func(volumeTest) string{"cuts": volumeTest.cuts, "kill": volumeTest.kills} {
@@ -150,6 +147,7 @@ func isStatus(err error, status int) bool {
 // journal, on even ones the kernel in the VM, and e2fsck looks at what it made.
 func (t volumeTest) judge(turn int, acknowledged uint64) string {
 	check := t.run("check", strconv.FormatUint(acknowledged, 10), false)
+	check.tells = true // that the journal was replayed
 	if turn%2 == 1 {
 		if wrong := t.fsck(true); wrong != "" {
 			return wrong
