@@ -51,8 +51,8 @@ void process_exit(int status, int signal)
 		for (;;)
 			thread_sleep(UINT64_MAX);
 	}
-	vfs_unmount_all();
 	sched_stop_others();
+	vfs_unmount_all();
 	if (log_is_verbose())
 		show_summary(status & 0xff, signal);
 	console_drain();

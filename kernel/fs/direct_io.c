@@ -15,15 +15,14 @@ struct piece {
 	struct phys pages[PIECE_PAGES];
 };
 
+/* The program's address does not matter: devices never see it. */
 static bool is_aligned(const struct uio *uio, uint64_t offset)
 {
-	uint64_t all = offset | uio->bytes_left;
+	uint64_t all = offset | uio->bytes_left | uio->part_offset;
 
-	for (size_t i = uio->part_index; i < uio->part_count; i++) {
-		if (uio->parts[i].bytes > 0)
-			all |= uio->parts[i].address | uio->parts[i].bytes;
-	}
-	return uio->is_kernel || (all | uio->part_offset) % ALIGNMENT == 0;
+	for (size_t i = uio->part_index; i < uio->part_count; i++)
+		all |= uio->parts[i].bytes;
+	return all % ALIGNMENT == 0;
 }
 
 /* Pages for [offset, +bytes), or as much of it as there is memory for. */

@@ -9,8 +9,8 @@
 
 #include "kernel/fs/file.h"
 
-/* As file_ops.read and write; the latter with vnode->lock. -EINVAL: offset, address or length
- * is no multiple of 512. */
+/* As file_ops.read and write; the latter with vnode->lock. -EINVAL: offset or length is no
+ * multiple of 512. */
 long direct_read(struct file *file, struct uio *uio, uint64_t *offset);
 long direct_write(struct file *file, struct uio *uio, uint64_t *offset);
 

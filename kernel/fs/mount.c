@@ -123,8 +123,25 @@ int vfs_sync(struct file_system *fs, bool wait)
 	return result;
 }
 
+/* Files without names go with the last descriptor, as when a process ends. */
+static void close_stored_files(void)
+{
+	for (int fd = -1; (fd = fd_next_open(fd + 1)) >= 0;) {
+		struct file *file = fd_get(fd);
+		bool stored = file && file->vnode && file->vnode->fs->storage;
+
+		if (file)
+			file_release(file);
+		if (stored)
+			fd_close(fd);
+	}
+}
+
 void vfs_unmount_all(void)
 {
+	if (list_is_empty(&mounts))
+		return;
+	close_stored_files();
 	for (struct list *link = mounts.prev; link != &mounts; link = link->prev) {
 		struct mount *mount = LIST_ENTRY(link, struct mount, link);
 		int error;

@@ -123,8 +123,8 @@ struct storage_ops {
 	 * `wait` false: begins to. */
 	int (*sync)(struct file_system *fs, bool wait);
 	int (*usage)(struct file_system *fs, struct file_system_usage *usage); /* statfs(2) */
-	/* After the last sync: marks the volume clean. Threads of the program may still run:
-	 * what they ask for afterwards fails with -EIO. Vnodes stay. */
+	/* After the last sync: marks the volume clean. Vnodes may stay (mappings); what is asked
+	 * of them afterwards fails with -EIO. */
 	int (*unmount)(struct file_system *fs);
 
 	/* ---- nodes ---- */
@@ -216,7 +216,8 @@ void storage_forget_name(struct vnode *directory, const char *name, size_t lengt
 int vfs_mount(const char *path, const char *source, struct file_system *fs, struct vnode *root);
 /* Everything dirty of one file system (NULL: of all) to the medium. First error. */
 int vfs_sync(struct file_system *fs, bool wait);
-/* sync, then unmount, of all: at the end of the program. */
+/* Closes files, syncs and unmounts all: at the end of the program, whose other threads have
+ * been stopped. */
 void vfs_unmount_all(void);
 
 #endif

@@ -1,7 +1,7 @@
 // The test runner: unit tests, VM tests, differential tests and the quick part of
 // Go's own tests, each on every platform that this machine can use.
 //
-//	run [-suites unit,vm,diff,disk,crash,network,go,toolchains,programs,soak] [-platforms native,kvm,qemu] [-run REGEXP] [-long] [-v] [UNIT-TEST...]
+//	run [-suites unit,vm,diff,disk,volume,crash,network,go,toolchains,programs,soak] [-platforms native,kvm,qemu] [-run REGEXP] [-long] [-v] [UNIT-TEST...]
 //
 // Every failure prints a short diagnosis with the command that repeats it; what
 // was skipped is named and counted. The last line is "N passed, M failed, K skipped".
@@ -35,7 +35,7 @@ type options struct {
 }
 
 func main() {
-	suites := flag.String("suites", "", "which of unit, vm, diff, disk, crash, network, go, toolchains, programs, soak, separated by commas (default: all; the last three only with -long)")
+	suites := flag.String("suites", "", "which of unit, vm, diff, disk, volume, crash, network, go, toolchains, programs, soak, separated by commas (default: all; the last three only with -long)")
 	platforms := flag.String("platforms", "kvm,qemu", "which platforms, separated by commas; native tries the tests themselves")
 	filter := flag.String("run", "", "only tests whose name (vm/hello/default@kvm) matches this expression")
 	long := flag.Bool("long", false, "also the tests that take long")
@@ -66,7 +66,7 @@ func main() {
 	}
 
 	if *suites == "" {
-		*suites = "unit,vm,diff,disk,crash,network,go"
+		*suites = "unit,vm,diff,disk,volume,crash,network,go"
 		if *long {
 			*suites += ",toolchains,programs,soak"
 		}
@@ -82,6 +82,8 @@ func main() {
 			err = runDiff(opts, report)
 		case "disk":
 			err = runDisk(opts, report)
+		case "volume":
+			err = runVolume(opts, report)
 		case "crash":
 			err = runCrash(opts, report)
 		case "network":
