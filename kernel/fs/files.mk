@@ -80,3 +80,10 @@ EXT4_TEST_SOURCES := $(filter-out %/thread.c %/node.c %/pages.c,$(EXT4_SOURCES))
 
 UNIT_TESTS += kernel/fs/ext4/ext4_test
 kernel/fs/ext4/ext4_test_SOURCES := $(EXT4_TEST_SOURCES)
+
+# Power cuts at any point: see EXT4_CUTS in the test.
+UNIT_TESTS += kernel/fs/ext4/crash_test
+kernel/fs/ext4/crash_test_SOURCES := $(EXT4_TEST_SOURCES)
+
+FUZZERS += kernel/fs/ext4/ext4_fuzz
+kernel/fs/ext4/ext4_fuzz_SOURCES := $(EXT4_TEST_SOURCES)
