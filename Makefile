@@ -50,11 +50,11 @@ TEST_CFLAGS := $(COMMON) $(WARNINGS) -D_GNU_SOURCE -fno-strict-aliasing -O1 \
 include $(sort $(wildcard */files.mk */*/files.mk))
 
 .PHONY: all objects
-all: $(BUILD)/kernel.elf $(BUILD)/burrow-monitor $(BUILD)/burrow
+all: $(BUILD)/kernel.elf $(BUILD)/burrow-monitor $(BUILD)/burrow $(BUILD)/image-kernel.elf $(BUILD)/image-monitor
 
 # ---- kernel: C and assembly below lib kernel arch nucleus drivers platform ----
 KERNEL_OBJECTS := $(patsubst %,$(BUILD)/kernel/%.o,$(KERNEL_SOURCES))
-MONITOR_OBJECTS := $(patsubst %,$(BUILD)/host/%.o,$(MONITOR_SOURCES))
+MONITOR_OBJECTS := $(patsubst %,$(BUILD)/host/%.o,$(MONITOR_SOURCES) $(HOST_SOURCES))
 CLI_OBJECTS := $(patsubst %,$(BUILD)/host/%.o,$(CLI_SOURCES) $(HOST_SOURCES))
 
 objects: $(KERNEL_OBJECTS) $(KERNEL_EXTRA_OBJECTS) $(MONITOR_OBJECTS) $(CLI_OBJECTS)
@@ -86,6 +86,14 @@ $(BUILD)/burrow-monitor: $(MONITOR_OBJECTS)
 $(BUILD)/burrow: $(CLI_OBJECTS)
 	@echo "  LD      $@"
 	@$(HOST_CC) $(HOST_LDFLAGS) -Wl,--build-id=none -o $@ $(CLI_OBJECTS)
+
+# What `burrow build` puts into files: without debugging information; the kernel keeps its
+# symbols, for the trace of a panic.
+$(BUILD)/image-kernel.elf: $(BUILD)/kernel.elf
+	@objcopy --strip-debug $< $@
+
+$(BUILD)/image-monitor: $(BUILD)/burrow-monitor
+	@objcopy --strip-all $< $@
 
 # ---- host unit tests: each X_test.c links the files its room's files.mk names ----
 # UNIT_TESTS += kernel/mm/heap_test
@@ -122,7 +130,7 @@ fuzz: $(patsubst %,build/fuzz/%,$(FUZZERS))
 	@scripts/run-fuzzers $(FUZZ_SECONDS) $^
 
 # ---- running, testing, measuring: docs/testing.md ----
-TEST_PROGRAMS := $(patsubst %,$(BUILD)/test/%,$(UNIT_TESTS)) tests/cli/cli_test
+TEST_PROGRAMS := $(patsubst %,$(BUILD)/test/%,$(UNIT_TESTS)) tests/cli/cli_test tests/image/image_test
 
 .PHONY: run test test-long test-native test-go test-tools bench bench-net bench-files bench-tools setup setup-build
 setup:
@@ -216,7 +224,7 @@ install: all
 	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/burrow $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(BUILD)/burrow $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/burrow-monitor $(DESTDIR)$(PREFIX)/libexec/burrow/
-	install -m 644 $(BUILD)/kernel.elf $(DESTDIR)$(PREFIX)/libexec/burrow/
+	install -m 644 $(BUILD)/kernel.elf $(BUILD)/image-kernel.elf $(BUILD)/image-monitor $(DESTDIR)$(PREFIX)/libexec/burrow/
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -D -m 644 scripts/completion/burrow.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/burrow
 	install -D -m 644 scripts/completion/_burrow $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_burrow

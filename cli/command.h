@@ -14,6 +14,7 @@ extern const struct command commands[]; /* ends with a name of NULL */
 
 int run_main(int argc, char **argv);
 int exec_main(int argc, char **argv);
+int build_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int go_main(int argc, char **argv);
 int env_main(int argc, char **argv);
@@ -23,7 +24,6 @@ int logs_main(int argc, char **argv);
 int stop_main(int argc, char **argv);
 int rm_main(int argc, char **argv);
 int stats_main(int argc, char **argv);
-int image_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int volume_main(int argc, char **argv);
 int version_main(int argc, char **argv);
@@ -31,6 +31,7 @@ int help_main(int argc, char **argv);
 
 extern const char run_help[];
 extern const char exec_help[];
+extern const char build_help[];
 extern const char check_help[];
 extern const char go_help[];
 extern const char env_help[];
@@ -40,7 +41,6 @@ extern const char logs_help[];
 extern const char stop_help[];
 extern const char rm_help[];
 extern const char stats_help[];
-extern const char image_help[];
 extern const char doctor_help[];
 extern const char volume_help[];
 extern const char version_help[];

@@ -3,9 +3,8 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/version.h"
 #include "host/report.h"
-
-#define VERSION "0.1.0"
 
 const char version_help[] = "usage: burrow version\n\n"
 			    "Prints the version of the command.\n";
@@ -25,7 +24,7 @@ int version_main(int argc, char **argv)
 	else if (argc > 0)
 		report_fail(STATUS_TOOL_FAILED, "%s: this command takes nothing", argv[0]);
 	else
-		puts("burrow " VERSION);
+		puts("burrow " BURROW_VERSION);
 	return report_finish_output();
 }
 

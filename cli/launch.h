@@ -2,7 +2,6 @@
 #ifndef CLI_LAUNCH_H
 #define CLI_LAUNCH_H
 
-#include "cli/file_images.h"
 #include "cli/options.h"
 #include "cli/program.h"
 
@@ -12,7 +11,7 @@ struct launch {
 	const struct text_list *environment;
 	const char *working_directory;
 	struct machine_handle *machine; /* its record, for the monitor's counters; NULL: none */
-	struct file_images files;
+	int files_fd;                   /* cpio archive, kept over exec; -1: none */
 };
 
 /* What became of the program; status is what the shell sees. */

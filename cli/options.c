@@ -146,6 +146,21 @@ static void check_working_directory(const struct options *options)
 			options->working_directory);
 }
 
+void options_understand(struct options *options)
+{
+	understand_json(options);
+	understand_platform(options);
+	understand_machine(options);
+	understand_memory(options);
+	understand_cpus(options);
+	check_environment(options);
+	check_working_directory(options);
+	options->files_limit_bytes =
+		options->files_limit_text != NULL
+			? parse_size("--files-limit", options->files_limit_text)
+			: FILES_LIMIT_DEFAULT;
+}
+
 void options_parse(struct options *options, int argc, char **argv, const char *help)
 {
 	const struct flag flags[] = {
@@ -157,7 +172,6 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 		{"--clean-env", FLAG_SWITCH, &options->clean_environment, NULL},
 		{"--files", FLAG_TEXT, &options->files, "FILE.cpio"},
 		{"--add", FLAG_LIST, &options->add, "HOST[:GUEST]"},
-		{"--rootfs", FLAG_TEXT, &options->rootfs, "DIR|TAR|IMAGE"},
 		{"--files-limit", FLAG_TEXT, &options->files_limit_text, "SIZE"},
 		{"--cwd", FLAG_TEXT, &options->working_directory, "DIR"},
 		{"--no-cwd-files", FLAG_SWITCH, &options->no_working_directory_files, NULL},
@@ -183,20 +197,10 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 	};
 	int used = flags_parse(flags, argc, argv, help);
 
-	understand_json(options);
-	understand_platform(options);
-	understand_machine(options);
-	understand_memory(options);
-	understand_cpus(options);
+	options_understand(options);
 	network_understand(&options->network);
 	understand_management(options);
 	disks_understand(&options->disks);
-	check_environment(options);
-	check_working_directory(options);
-	options->files_limit_bytes =
-		options->files_limit_text != NULL
-			? parse_size("--files-limit", options->files_limit_text)
-			: FILES_LIMIT_DEFAULT;
 	if (used == argc)
 		report_fail(STATUS_TOOL_FAILED, "no PROGRAM given: an executable, or a Go package "
 						"such as . or ./cmd/x or example.com/x@latest");

@@ -23,7 +23,6 @@ struct options {
 	const char *working_directory;
 	struct text_list environment; /* NAME=VALUE */
 	struct text_list add;         /* HOST[:GUEST] */
-	const char *rootfs;           /* a container's file tree, or NULL */
 	bool clean_environment;
 	bool no_working_directory_files; /* exec: do not pack the current directory */
 	const char *name;                /* of the VM for `burrow ps`, or NULL */
@@ -46,6 +45,9 @@ struct options {
 	const char *program;
 	struct text_list arguments; /* argv[1]... of the program */
 };
+
+/* Fills the understood part, but for the network; fails the command on errors. */
+void options_understand(struct options *options);
 
 /* Reads the words after the subcommand; fails the command on errors. */
 void options_parse(struct options *options, int argc, char **argv, const char *help);

@@ -75,28 +75,34 @@ static bool is_directory(const char *path)
 }
 
 /* A directory is built from inside, so that it may belong to another module. */
-static void run_go(char *go, char *package, const char *directory)
+static void run_go(char *go, char *package, const char *directory, bool trims_paths)
 {
-	char here[] = ".";
 	bool is_place = is_directory(package);
 	bool is_versioned = strchr(package, '@') != NULL;
-	char *output = alloc_text("%s/", directory);
-	char word_build[] = "build", word_install[] = "install", word_output[] = "-o";
-	char *build[] = {go, word_build, word_output, output, is_place ? here : package, NULL};
-	char *install[] = {go, word_install, package, NULL};
+	const char *verb = is_versioned ? "install" : "build";
 	char *environment[] = {alloc_text("CGO_ENABLED=0"), alloc_text("GOOS=linux"),
 		alloc_text("GOARCH=amd64"), is_versioned ? alloc_text("GOBIN=%s", directory) : NULL,
 		NULL};
-	int status = child_run(
-		is_versioned ? install : build, environment, is_place ? package : NULL, NULL);
+	struct text_list words = {0};
+	int status;
 
+	text_list_add(&words, go);
+	text_list_add(&words, alloc_text("%s", verb));
+	if (trims_paths)
+		text_list_add(&words, alloc_text("-trimpath"));
+	if (!is_versioned) {
+		text_list_add(&words, alloc_text("-o"));
+		text_list_add(&words, alloc_text("%s/", directory));
+	}
+	text_list_add(&words, is_place ? alloc_text(".") : package);
+	status = child_run(words.items, environment, is_place ? package : NULL, NULL);
 	if (status < 0)
 		fail_build(directory, STATUS_TOOL_FAILED,
 			alloc_text("cannot start %s: %s", go, strerror(-status)));
 	if (status != 0)
 		fail_build(directory, STATUS_TOOL_FAILED,
 			alloc_text("%s: `go %s` failed with status %d; its messages are above",
-				package, is_versioned ? "install" : "build", status));
+				package, verb, status));
 }
 
 static void build_package(struct program *program, const char *word)
@@ -111,7 +117,7 @@ static void build_package(struct program *program, const char *word)
 			"install Go (https://go.dev/dl) or give an executable",
 			word);
 	directory = make_build_directory();
-	run_go(go, alloc_text("%s", word), directory);
+	run_go(go, alloc_text("%s", word), directory, program->trims_paths);
 	name = built_file(directory, &count);
 	if (count == 0)
 		fail_build(directory, STATUS_NOT_RUNNABLE,

@@ -19,6 +19,7 @@ struct program {
 	uint64_t bytes;
 	struct elf_program elf;
 	bool is_built;
+	bool trims_paths; /* set before: build without the names of directories */
 };
 
 /* Fails the command with one line when PROGRAM cannot run. */

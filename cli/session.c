@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "host/child.h"
-#include "cli/environment.h"
+#include "host/environment.h"
 #include "host/json.h"
 #include "host/kvm.h"
 #include "cli/launch.h"
@@ -164,8 +164,21 @@ static int detach(struct launch *launch)
 	return report_finish_output();
 }
 
+static void make_environment(
+	const struct options *options, const char *working_directory, struct text_list *out)
+{
+	const struct environment_wish wish = {
+		.host = options->clean_environment ? NULL : environ,
+		.given = &options->environment,
+		.working_directory = working_directory,
+		.memory_bytes = options->memory_bytes,
+	};
+
+	environment_make(&wish, out);
+}
+
 int session_run(struct options *options, const struct program *program,
-	const char *working_directory, const struct file_images *files)
+	const char *working_directory, int files_fd)
 {
 	struct text_list environment = {0};
 	struct machine_handle machine;
@@ -173,7 +186,7 @@ int session_run(struct options *options, const struct program *program,
 		.program = program,
 		.environment = &environment,
 		.working_directory = working_directory,
-		.files = *files};
+		.files_fd = files_fd};
 	struct launch_result result;
 	int64_t start_ns = clock_ns(CLOCK_MONOTONIC);
 
@@ -183,7 +196,7 @@ int session_run(struct options *options, const struct program *program,
 			"--sniff: only with --platform kvm; elsewhere use --pcap FILE");
 	if (options->disks.log != NULL && options->platform != PLATFORM_KVM)
 		report_fail(STATUS_TOOL_FAILED, "--disk-log: only with --platform kvm");
-	environment_make(options, environ, working_directory, &environment);
+	make_environment(options, working_directory, &environment);
 	if (register_machine(&launch, &machine))
 		launch.machine = &machine;
 	if (options->detach)

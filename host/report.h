@@ -7,15 +7,8 @@
 #ifndef HOST_REPORT_H
 #define HOST_REPORT_H
 
+#include "host/status.h"
 #include "lib/compiler.h"
-
-/* Exit statuses of the tool; everything else is the program's own. */
-enum report_status {
-	STATUS_VM_FAILED = 70,     /* the VM broke; the monitor ends so as well */
-	STATUS_TOOL_FAILED = 125,  /* wrong usage, or the machine lacks something */
-	STATUS_NOT_RUNNABLE = 126, /* PROGRAM exists but cannot be run */
-	STATUS_NOT_FOUND = 127,    /* no such PROGRAM */
-};
 
 /* The subcommand that speaks; NULL for none. */
 void report_set_command(const char *command);

@@ -18,6 +18,7 @@ lib/elf_fuzz_SOURCES := lib/elf.c
 lib/syscall_sites_fuzz_SOURCES := lib/syscall_sites.c lib/elf.c
 
 KERNEL_SOURCES += lib/net_config.c
+MONITOR_SOURCES += lib/net_config.c
 CLI_SOURCES += lib/net_config.c
 UNIT_TESTS += lib/net_config_test
 lib/net_config_test_SOURCES := lib/net_config.c
@@ -40,3 +41,12 @@ lib/erofs_fuzz_SOURCES := lib/erofs.c
 KERNEL_SOURCES += lib/crc32c.c
 UNIT_TESTS += lib/crc32c_test
 lib/crc32c_test_SOURCES := lib/crc32c.c
+
+KERNEL_SOURCES += lib/image.c lib/manifest.c
+MONITOR_SOURCES += lib/image.c lib/manifest.c
+CLI_SOURCES += lib/image.c lib/manifest.c
+UNIT_TESTS += lib/manifest_test
+lib/manifest_test_SOURCES := lib/manifest.c
+FUZZERS += lib/manifest_fuzz lib/image_fuzz
+lib/manifest_fuzz_SOURCES := lib/manifest.c
+lib/image_fuzz_SOURCES := lib/image.c

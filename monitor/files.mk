@@ -1,4 +1,4 @@
-MONITOR_SOURCES += monitor/main.c monitor/options.c monitor/message.c monitor/timeline.c \
+MONITOR_SOURCES += monitor/main.c monitor/built.c monitor/built_net.c monitor/options.c monitor/message.c monitor/timeline.c \
 	monitor/kernel_file.c monitor/layout.c monitor/give_back.c monitor/guest_memory.c monitor/image.c \
 	monitor/vm.c monitor/cpuid.c monitor/vcpu.c monitor/ring.c monitor/stream.c \
 	monitor/block.c monitor/block_log.c monitor/block_threads.c monitor/io_disk.c \

@@ -94,7 +94,7 @@ static void map_file(struct machine *machine, const struct machine_file *file,
 	if (!file->path || file->bytes == 0)
 		return;
 	if (mmap(layout_host(&machine->layout, module->base), file->bytes, protection,
-		    MAP_PRIVATE | MAP_FIXED, file->fd, 0) == MAP_FAILED)
+		    MAP_PRIVATE | MAP_FIXED, file->fd, (off_t)file->offset) == MAP_FAILED)
 		message_fail(
 			STATUS_MONITOR_FAILED, "%s: cannot map: %s", file->path, strerror(errno));
 	add_memory(machine, module->base, ALIGN_UP(file->bytes, PAGE_BYTES), writable);

@@ -147,23 +147,29 @@ static void read_headers(struct kernel_file *kernel)
 	check_note(kernel);
 }
 
+void kernel_file_open_part(
+	struct kernel_file *kernel, const char *path, int fd, uint64_t offset, uint64_t bytes)
+{
+	void *file = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, (off_t)offset);
+
+	*kernel = (struct kernel_file){
+		.path = path, .fd = fd, .offset = offset, .file = file, .file_bytes = bytes};
+	if (file == MAP_FAILED)
+		message_fail(STATUS_MONITOR_FAILED, "kernel %s: %s", path, strerror(errno));
+	read_headers(kernel);
+}
+
 void kernel_file_open(struct kernel_file *kernel, const char *path)
 {
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat status;
-	void *file;
 
 	*kernel = (struct kernel_file){.path = path};
-	kernel->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (kernel->fd < 0 || fstat(kernel->fd, &status) < 0)
+	if (fd < 0 || fstat(fd, &status) < 0)
 		message_fail(STATUS_MONITOR_FAILED, "kernel %s: %s", path, strerror(errno));
 	if (!S_ISREG(status.st_mode) || status.st_size < (off_t)sizeof(struct elf_header))
 		fail_bad(kernel, "not an ELF file");
-	kernel->file_bytes = (uint64_t)status.st_size;
-	file = mmap(NULL, kernel->file_bytes, PROT_READ, MAP_PRIVATE, kernel->fd, 0);
-	if (file == MAP_FAILED)
-		message_fail(STATUS_MONITOR_FAILED, "kernel %s: %s", path, strerror(errno));
-	kernel->file = file;
-	read_headers(kernel);
+	kernel_file_open_part(kernel, path, fd, 0, (uint64_t)status.st_size);
 }
 
 /* Failure (before Linux 5.14) costs speed only. */
@@ -183,7 +189,7 @@ void kernel_file_map(const struct kernel_file *kernel, uint8_t *host, bool copy)
 		if (segment->file_bytes == 0)
 			continue;
 		if (mmap(to, segment->file_bytes, protection, MAP_PRIVATE | MAP_FIXED, kernel->fd,
-			    (off_t)segment->file_offset) == MAP_FAILED)
+			    (off_t)(kernel->offset + segment->file_offset)) == MAP_FAILED)
 			message_fail(STATUS_MONITOR_FAILED, "kernel %s: cannot map: %s",
 				kernel->path, strerror(errno));
 		if (tail && segment->writable)

@@ -24,7 +24,8 @@ struct kernel_segment {
 struct kernel_file {
 	const char *path;
 	int fd;
-	const uint8_t *file; /* mapping of the whole file */
+	uint64_t offset;     /* of the kernel's file in `fd`, on a page */
+	const uint8_t *file; /* mapping of the kernel's whole file */
 	uint64_t file_bytes;
 	struct kernel_note note;
 	struct kernel_segment segments[KERNEL_FILE_MAX_SEGMENTS];
@@ -34,6 +35,9 @@ struct kernel_file {
 
 /* Opens and checks the file; ends the monitor with a message if it is bad. */
 void kernel_file_open(struct kernel_file *kernel, const char *path);
+/* The same for a kernel that is part of an open file, known to have that many bytes. */
+void kernel_file_open_part(
+	struct kernel_file *kernel, const char *path, int fd, uint64_t offset, uint64_t bytes);
 
 /*
  * Maps the segments at `host` over a mapping that reads as zeroes. With `copy` what every boot

@@ -16,6 +16,7 @@
 struct machine_file {
 	const char *path; /* NULL: not given */
 	int fd;
+	uint64_t offset; /* of the part of the file that is meant; on a page */
 	uint64_t bytes;
 };
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "monitor/built.h"
 #include "monitor/cpuid.h"
 #include "monitor/image.h"
 #include "monitor/io.h"
@@ -66,8 +67,6 @@ static void open_file(struct machine_file *file, const char *path, int not_found
 static void open_files(void)
 {
 	const struct options *options = &machine.options;
-	char link[32];
-	ssize_t bytes;
 
 	open_file(&machine.program, options->arguments[0], STATUS_NOT_FOUND, STATUS_NOT_EXECUTABLE);
 	open_file(&machine.files, options->files, STATUS_MONITOR_FAILED, STATUS_MONITOR_FAILED);
@@ -76,12 +75,18 @@ static void open_files(void)
 			STATUS_MONITOR_FAILED);
 	open_file(&machine.sites, options->sites, STATUS_MONITOR_FAILED, STATUS_MONITOR_FAILED);
 	kernel_file_open(&machine.kernel, options->kernel);
+}
+
+static void find_program_path(void)
+{
+	char link[32];
+	ssize_t bytes;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", machine.program.fd);
 	bytes = readlink(link, machine.program_path, sizeof(machine.program_path) - 1);
 	if (bytes <= 0)
 		snprintf(machine.program_path, sizeof(machine.program_path), "%s",
-			options->arguments[0]);
+			machine.program.path);
 	timeline_mark(MARK_FILES);
 }
 
@@ -159,15 +164,24 @@ static void *run_io(void *argument)
 
 int main(int argc, char **argv)
 {
+	const struct image_header *built = built_find();
+
 	timeline_mark(MARK_START);
 	occupy_standard_streams();
-	options_parse(&machine.options, argc, argv);
+	if (built)
+		built_options(&machine, built, argc, argv);
+	else
+		options_parse(&machine.options, argc, argv);
 	if (machine.options.record_fd != 0)
 		record_open(machine.options.record_fd);
 	signals_block();
 	signal(SIGBUS, on_bus_error);
 	timeline_mark(MARK_OPTIONS);
-	open_files();
+	if (built)
+		built_open(&machine, built);
+	else
+		open_files();
+	find_program_path();
 	vm_open(&machine);
 	plan_memory();
 	machine.is_virtualized = cpuid_is_virtualized();

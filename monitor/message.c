@@ -10,7 +10,12 @@
 
 #define MESSAGE_BYTES 1024
 
-static const char prefix[] = "burrow-monitor: ";
+static const char *speaker = "burrow-monitor";
+
+void message_set_speaker(const char *name)
+{
+	speaker = name;
+}
 
 void message_write(const char *text, size_t bytes)
 {
@@ -31,8 +36,9 @@ static void print_args(const char *format, va_list args) PRINTF_LIKE(1, 0);
 static void print_args(const char *format, va_list args)
 {
 	char line[MESSAGE_BYTES];
-	size_t bytes = format_text(line, sizeof(line), "%s", prefix);
+	size_t bytes = format_text(line, sizeof(line), "%s: ", speaker);
 
+	bytes = MIN(bytes, sizeof(line) - 1);
 	bytes += format_text_args(line + bytes, sizeof(line) - bytes, format, args);
 	bytes = MIN(bytes, sizeof(line) - 1);
 	line[bytes++] = '\n';

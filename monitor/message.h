@@ -1,20 +1,17 @@
 /*
  * What the monitor says to its user, and the statuses it ends with.
  *
- * Messages are one line on stderr: "burrow-monitor: what: why; what to do".
+ * Messages are one line on stderr: "burrow-monitor: what: why; what to do". In a built file
+ * the first word is another.
  */
 #ifndef MONITOR_MESSAGE_H
 #define MONITOR_MESSAGE_H
 
+#include "host/status.h"
 #include "lib/compiler.h"
 
-/* As env(1), timeout(1) and container runtimes; see docs/monitor.md. */
-enum monitor_status {
-	STATUS_VM_FAILED = 70,       /* kernel panic, triple fault, broken ring (EX_SOFTWARE) */
-	STATUS_MONITOR_FAILED = 125, /* bad arguments, no KVM, no memory: nothing was run */
-	STATUS_NOT_EXECUTABLE = 126, /* the program is not one that Burrow can run */
-	STATUS_NOT_FOUND = 127,
-};
+/* Kept, not copied. */
+void message_set_speaker(const char *name);
 
 void message_print(const char *format, ...) PRINTF_LIKE(1, 2);
 

@@ -62,41 +62,55 @@ bool options_parse_size(const char *text, uint64_t *bytes)
 	return true;
 }
 
-static unsigned online_cpus(void)
+unsigned options_usable_cpus(void)
 {
 	cpu_set_t set;
 
 	if (sched_getaffinity(0, sizeof(set), &set) < 0)
 		return 1;
-	return (unsigned)CPU_COUNT(&set);
+	return MIN((unsigned)CPU_COUNT(&set), (unsigned)BOOT_MAX_CPUS);
 }
 
-static uint64_t parse_mem(const char *text)
+void options_set_mem(struct options *options, const char *name, const char *text)
 {
 	uint64_t bytes;
 
 	if (!options_parse_size(text, &bytes))
 		message_fail(STATUS_MONITOR_FAILED,
-			"--mem %s: not a size; give a number with K, M or G, such as 512M", text);
+			"%s %s: not a size; give a number with K, M or G, such as 512M", name,
+			text);
 	if (bytes < OPTIONS_MEM_MIN)
 		message_fail(STATUS_MONITOR_FAILED,
-			"--mem %s: too little memory; a program needs at least %luM", text,
+			"%s %s: too little memory; a program needs at least %luM", name, text,
 			(unsigned long)(OPTIONS_MEM_MIN >> 20));
 	if (bytes > OPTIONS_MEM_MAX)
 		message_fail(STATUS_MONITOR_FAILED,
-			"--mem %s: more than a VM can address; give at most %luG", text,
+			"%s %s: more than a VM can address; give at most %luG", name, text,
 			(unsigned long)(OPTIONS_MEM_MAX >> 30));
-	return ALIGN_UP(bytes, MEM_STEP);
+	options->mem_bytes = ALIGN_UP(bytes, MEM_STEP);
 }
 
-static unsigned parse_cpus(const char *text)
+void options_set_cpus(struct options *options, const char *name, const char *text)
 {
 	uint64_t value;
 
 	if (!options_parse_size(text, &value) || value < 1 || value > BOOT_MAX_CPUS)
-		message_fail(STATUS_MONITOR_FAILED, "--cpus %s: not a number from 1 to %d", text,
+		message_fail(STATUS_MONITOR_FAILED, "%s %s: not a number from 1 to %d", name, text,
 			BOOT_MAX_CPUS);
-	return (unsigned)value;
+	options->cpus = (unsigned)value;
+}
+
+/* For parse_valued(), which reports a value that is missing. */
+static void set_mem(struct options *options, const char *text)
+{
+	if (text)
+		options_set_mem(options, "--mem", text);
+}
+
+static void set_cpus(struct options *options, const char *text)
+{
+	if (text)
+		options_set_cpus(options, "--cpus", text);
 }
 
 static int parse_descriptor(const char *name, const char *text)
@@ -196,9 +210,9 @@ static bool parse_valued(struct options *options, const char *name, char *value)
 	else if (strcmp(name, "--cwd") == 0)
 		options->directory = value;
 	else if (strcmp(name, "--mem") == 0)
-		options->mem_bytes = value ? parse_mem(value) : 0;
+		set_mem(options, value);
 	else if (strcmp(name, "--cpus") == 0)
-		options->cpus = value ? parse_cpus(value) : 0;
+		set_cpus(options, value);
 	else if (strcmp(name, "--hostname") == 0)
 		options->hostname = value;
 	else if (strcmp(name, "--record") == 0)
@@ -264,5 +278,5 @@ void options_parse(struct options *options, int argc, char **argv)
 	options->arguments = argv + i + 1;
 	options->argument_count = (unsigned)(argc - i - 1);
 	if (!options->cpus)
-		options->cpus = MIN(online_cpus(), (unsigned)BOOT_MAX_CPUS);
+		options->cpus = options_usable_cpus();
 }

@@ -60,6 +60,12 @@ struct options {
 /* Ends the monitor with a message if the command line is wrong. */
 void options_parse(struct options *options, int argc, char **argv);
 
+/* One value, checked; `name` is for the message. End the monitor if it is wrong. */
+void options_set_mem(struct options *options, const char *name, const char *text);
+void options_set_cpus(struct options *options, const char *name, const char *text);
+/* As many as this process may use. */
+unsigned options_usable_cpus(void);
+
 /* "512M", "1G", "65536K", bytes without a suffix; false if it is no such number. */
 bool options_parse_size(const char *text, uint64_t *bytes);
 

@@ -199,7 +199,7 @@ static _Noreturn void crash_without_page(struct vcpu *vcpu)
 		files[3 + i] = &machine->images[i];
 	for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
 		if (files[i]->path && fstat(files[i]->fd, &status) == 0 &&
-			(uint64_t)status.st_size < files[i]->bytes) {
+			(uint64_t)status.st_size < files[i]->offset + files[i]->bytes) {
 			message_print("%s: truncated while the VM ran from it; replace files by "
 				      "rename instead",
 				files[i]->path);

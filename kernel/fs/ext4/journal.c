@@ -769,8 +769,7 @@ static int checkpoint(struct ext4 *fs, bool is_locked)
 
 		if (error || fs->aborted)
 			break;
-		/* A dead one was perhaps changed before it was freed, by the same transaction. */
-		if (buffer->joined || buffer->committing || buffer->dead)
+		if (buffer->joined || buffer->committing)
 			continue;
 		batch->buffers[batch->count++] = buffer;
 		if (batch->count == CHECKPOINT_BATCH)

@@ -1,7 +1,7 @@
-/* The program's environment: see cli/environment.h. */
+/* The program's environment: see host/environment.h. */
 #include <string.h>
 
-#include "cli/environment.h"
+#include "host/environment.h"
 
 static size_t name_length(const char *item)
 {
@@ -43,21 +43,27 @@ static bool is_of_host_only(const char *item)
 	       strchr(item, '=') == NULL || *item == '=';
 }
 
-void environment_make(const struct options *options, char *const *host,
-	const char *working_directory, struct text_list *out)
+static void add_host(struct text_list *out, char *const *host)
 {
-	if (options->clean_environment) {
+	for (; *host != NULL; host++) {
+		if (!is_of_host_only(*host))
+			set(out, *host);
+	}
+}
+
+void environment_make(const struct environment_wish *wish, struct text_list *out)
+{
+	if (wish->host == NULL) {
 		text_list_add(out, alloc_text("PATH=/usr/local/bin:/usr/bin:/bin"));
 		text_list_add(out, alloc_text("HOME=/"));
 	} else {
-		for (; *host != NULL; host++) {
-			if (!is_of_host_only(*host))
-				set(out, *host);
-		}
+		add_host(out, wish->host);
 	}
-	set(out, alloc_text("PWD=%s", working_directory));
-	for (size_t i = 0; i < options->environment.count; i++)
-		set(out, options->environment.items[i]);
-	set_default(out, alloc_text("GOMEMLIMIT=%juKiB",
-				 (uintmax_t)(options->memory_bytes / 1024 / 10 * 9)));
+	set(out, alloc_text("PWD=%s", wish->working_directory));
+	for (size_t i = 0; wish->given != NULL && i < wish->given->count; i++)
+		set(out, wish->given->items[i]);
+	for (size_t i = 0; wish->defaults != NULL && i < wish->defaults->count; i++)
+		set_default(out, wish->defaults->items[i]);
+	set_default(out,
+		alloc_text("GOMEMLIMIT=%juKiB", (uintmax_t)(wish->memory_bytes / 1024 / 10 * 9)));
 }

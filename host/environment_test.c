@@ -1,7 +1,7 @@
-/* Tests of cli/environment.c. */
+/* Tests of host/environment.c. */
 #include <string.h>
 
-#include "cli/environment.h"
+#include "host/environment.h"
 #include "lib/test.h"
 
 /* A command allocates and ends: its lists are never freed. */
@@ -38,10 +38,11 @@ static bool is(const struct text_list *list, const char *name, const char *expec
 
 TEST(host_environment_is_passed_on)
 {
-	struct options options = {.memory_bytes = 512ull << 20};
 	struct text_list out = {0};
+	const struct environment_wish wish = {
+		.host = host, .working_directory = "/work", .memory_bytes = 512ull << 20};
 
-	environment_make(&options, host, "/work", &out);
+	environment_make(&wish, &out);
 	CHECK(is(&out, "HOME", "/root"));
 	CHECK(is(&out, "A", "1"));
 	CHECK(is(&out, "AB", "3"));
@@ -54,14 +55,17 @@ TEST(host_environment_is_passed_on)
 
 TEST(given_values_win)
 {
-	struct options options = {.memory_bytes = 512ull << 20};
-	struct text_list out = {0};
+	struct text_list out = {0}, given = {0};
+	const struct environment_wish wish = {.host = host,
+		.given = &given,
+		.working_directory = "/",
+		.memory_bytes = 512ull << 20};
 
-	text_list_add(&options.environment, (char[]){"A=2"});
-	text_list_add(&options.environment, (char[]){"A=3=4"});
-	text_list_add(&options.environment, (char[]){"GOMEMLIMIT=off"});
-	text_list_add(&options.environment, (char[]){"TMPDIR=/tmp"});
-	environment_make(&options, host, "/", &out);
+	text_list_add(&given, (char[]){"A=2"});
+	text_list_add(&given, (char[]){"A=3=4"});
+	text_list_add(&given, (char[]){"GOMEMLIMIT=off"});
+	text_list_add(&given, (char[]){"TMPDIR=/tmp"});
+	environment_make(&wish, &out);
 	CHECK(is(&out, "A", "3=4"));
 	CHECK(is(&out, "GOMEMLIMIT", "off"));
 	CHECK(is(&out, "TMPDIR", "/tmp"));
@@ -69,15 +73,31 @@ TEST(given_values_win)
 
 TEST(clean_environment_has_nothing_of_the_host)
 {
-	struct options options = {.memory_bytes = 512ull << 20, .clean_environment = true};
-	struct text_list out = {0};
+	struct text_list out = {0}, given = {0};
+	const struct environment_wish wish = {
+		.given = &given, .working_directory = "/", .memory_bytes = 512ull << 20};
 
-	text_list_add(&options.environment, (char[]){"B=1"});
-	environment_make(&options, host, "/", &out);
+	text_list_add(&given, (char[]){"B=1"});
+	environment_make(&wish, &out);
 	CHECK(value(&out, "A") == NULL);
 	CHECK(is(&out, "B", "1"));
 	CHECK(is(&out, "HOME", "/"));
 	CHECK_EQUAL(out.count, 5); /* PATH HOME PWD B GOMEMLIMIT */
+}
+
+TEST(defaults_give_way)
+{
+	struct text_list out = {0}, defaults = {0};
+	const struct environment_wish wish = {.host = host,
+		.defaults = &defaults,
+		.working_directory = "/",
+		.memory_bytes = 512ull << 20};
+
+	text_list_add(&defaults, (char[]){"A=7"});
+	text_list_add(&defaults, (char[]){"LANG=C"});
+	environment_make(&wish, &out);
+	CHECK(is(&out, "A", "1"));
+	CHECK(is(&out, "LANG", "C"));
 }
 
 TEST_DEFINE_MAIN
