@@ -148,6 +148,9 @@ struct storage_ops {
 	 * VFS that other operations need. */
 	void (*read_pages)(struct storage_node *node, struct storage_io *io);
 	void (*write_pages)(struct storage_node *node, struct storage_io *io);
+	/* Writes that are not waited_for may be held back, to be joined with others, until this
+	 * is called. NULL: none is. */
+	void (*submit_pages)(struct file_system *fs);
 	/* Pages [index, +count), count <= 64, become dirty: sets aside space for those without
 	 * blocks and sets their bits in *taken, so that write_pages never lacks any.
 	 * -ENOSPC, -EDQUOT: none is taken. For each page taken, unreserve comes once, after

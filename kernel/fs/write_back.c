@@ -142,6 +142,13 @@ static int begin(struct storage_node *node)
 	return error ? error : attributes;
 }
 
+/* What its file system held back. */
+static void submit(struct storage_node *node)
+{
+	if (storage_ops_of(node)->submit_pages && !node->vnode.fs->is_closed)
+		storage_ops_of(node)->submit_pages(node->vnode.fs);
+}
+
 static int finish(struct storage_node *node)
 {
 	int error =
@@ -207,6 +214,8 @@ static bool write_batch(struct round *round)
 
 	while (count < BATCH && (nodes[count] = take_next(round)) != NULL)
 		note_error(round, begin(nodes[count++]));
+	for (uint32_t i = 0; i < count; i++)
+		submit(nodes[i]);
 	for (uint32_t i = 0; i < count; i++) {
 		if (round->wait)
 			note_error(round, finish(nodes[i]));

@@ -16,7 +16,8 @@
  *   inode.c      inodes, orphans                    extent.c    the map from file to volume
  *   directory.c  names; index.c: their hash tree    name.c      create, link, rename ...
  *   space.c      contents: map, truncate, punch     xattr.c     extended attributes
- *   node.c       the operations that the VFS calls
+ *   held.c       small writes, joined                thread.c    commits in time
+ *   node.c, pages.c   the operations that the VFS calls
  *
  * All functions here but those named in volume.h are called with ext4.lock held. The rank:
  * after vnode.lock and tree.lock; ext4.commit_lock comes before ext4.lock.
@@ -104,6 +105,12 @@ struct ext4_journal_piece {
 	uint64_t block;
 };
 
+/* A write of file contents that may wait for others beside it: held.c. */
+struct ext4_held {
+	struct ext4_held *next;
+	struct block_request request;
+};
+
 struct ext4 {
 	struct block_device *device;
 	/* Constant after mount. */
@@ -118,6 +125,11 @@ struct ext4 {
 	bool hash_is_unsigned;
 	uint32_t hash_seed[4];
 	char name[32]; /* in messages */
+
+	struct spinlock held_lock; /* rank 54; guards held_*, a chain of adjacent writes */
+	struct ext4_held *held_first, *held_last;
+	uint32_t held_segments;
+	uint64_t held_bytes;
 
 	struct mutex commit_lock; /* one commit or checkpoint at a time; before `lock` */
 
@@ -397,6 +409,12 @@ uint32_t index_node_limit(const struct ext4 *fs);
 /* Frees the blocks of [from, to]; takes and leaves the lock itself. */
 int space_release(struct ext4_inode *inode, uint32_t from, uint32_t to);
 int space_truncate(struct ext4_inode *inode, uint64_t bytes);
+
+/* ---- held.c: without the lock ------------------------------------------------------------- */
+
+/* Begins the write, now or when ext4_submit_held() is called. */
+void ext4_hold(struct ext4 *fs, struct ext4_held *held);
+void ext4_submit_held(struct ext4 *fs);
 
 /* ---- xattr.c ---------------------------------------------------------------------------- */
 

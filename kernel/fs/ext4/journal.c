@@ -32,6 +32,7 @@
 #define CHECKPOINT_BATCH 256
 #define FEW_BLOCKS       1024 /* free ones: busy ones are worth a commit */
 #define LARGE_CHUNKS     32
+#define HELD_LOOK_NS     2000000
 
 void ext4_complain(struct ext4 *fs, const char *format, ...)
 {
@@ -376,8 +377,11 @@ static void wait_for_data(struct ext4 *fs, struct ext4_transaction *transaction)
 		return;
 	waiter_init(&waiter);
 	wait_add(&fs->data_done, &waiter);
-	while (__atomic_load_n(&transaction->data_pending, __ATOMIC_ACQUIRE) != 0)
-		thread_sleep(WAIT_FOREVER);
+	while (__atomic_load_n(&transaction->data_pending, __ATOMIC_ACQUIRE) != 0) {
+		/* Write-back may hold some only now, and then wait for this commit. */
+		ext4_submit_held(fs);
+		thread_sleep(clock_monotonic_ns() + HELD_LOOK_NS);
+	}
 	wait_remove(&fs->data_done, &waiter);
 }
 
@@ -665,6 +669,7 @@ int journal_commit(struct ext4 *fs, uint32_t sequence)
 {
 	int error = 0;
 
+	ext4_submit_held(fs);
 	mutex_lock(&fs->commit_lock);
 	mutex_lock(&fs->lock);
 	if (!is_after(sequence, fs->committed) ||

@@ -551,6 +551,7 @@ static const struct storage_ops ext4_storage_ops = {
 	.read_directory = read_directory,
 	.read_pages = ext4_read_pages,
 	.write_pages = ext4_write_pages,
+	.submit_pages = ext4_submit_pages,
 	.reserve = ext4_reserve_pages,
 	.unreserve = ext4_unreserve_pages,
 	.set_size = ext4_set_node_size,

@@ -22,6 +22,7 @@ static inline struct ext4_node *ext4_node_of(struct vnode *vnode)
 /* Of struct storage_ops. */
 void ext4_read_pages(struct storage_node *node, struct storage_io *io);
 void ext4_write_pages(struct storage_node *node, struct storage_io *io);
+void ext4_submit_pages(struct file_system *fs);
 int ext4_reserve_pages(struct storage_node *node, uint64_t index, uint32_t count, uint64_t *taken);
 void ext4_unreserve_pages(struct storage_node *node, uint32_t count);
 int ext4_set_node_size(struct storage_node *node, uint64_t bytes);

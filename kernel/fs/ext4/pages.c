@@ -19,7 +19,7 @@ struct transfer {
 };
 
 struct piece {
-	struct block_request request;
+	struct ext4_held held; /* with the request; first */
 	struct transfer *transfer;
 	struct ext4_transaction *transaction; /* waits for it */
 	struct block_segment segments[];
@@ -94,7 +94,7 @@ static void add_segments(struct piece *piece, uint64_t from, uint64_t bytes)
 		if (last && last->memory.raw + last->bytes == memory) {
 			last->bytes += (uint32_t)here;
 		} else {
-			last = &piece->segments[piece->request.segment_count++];
+			last = &piece->segments[piece->held.request.segment_count++];
 			*last = (struct block_segment){
 				.memory.raw = memory, .bytes = (uint32_t)here};
 		}
@@ -118,7 +118,7 @@ static void submit(struct transfer *transfer, uint64_t from, uint64_t bytes, uin
 	memset(piece, 0, sizeof(*piece));
 	piece->transfer = transfer;
 	piece->transaction = transaction;
-	piece->request = (struct block_request){
+	piece->held.request = (struct block_request){
 		.operation = transfer->io->write ? BLOCK_WRITE : BLOCK_READ,
 		.offset = block << transfer->fs->block_shift,
 		.bytes = bytes,
@@ -128,7 +128,10 @@ static void submit(struct transfer *transfer, uint64_t from, uint64_t bytes, uin
 	};
 	add_segments(piece, from, bytes);
 	__atomic_add_fetch(&transfer->pending, 1, __ATOMIC_RELAXED);
-	block_submit(transfer->fs->device, &piece->request);
+	if (transfer->io->write && !transfer->io->waited_for)
+		ext4_hold(transfer->fs, &piece->held);
+	else
+		block_submit(transfer->fs->device, &piece->held.request);
 }
 
 static struct transfer *begin_transfer(struct storage_node *node, struct storage_io *io)
@@ -203,6 +206,11 @@ void ext4_write_pages(struct storage_node *node, struct storage_io *io)
 		at += map.count;
 	}
 	put_down(transfer);
+}
+
+void ext4_submit_pages(struct file_system *fs)
+{
+	ext4_submit_held(fs->data);
 }
 
 /* ---- delayed allocation ------------------------------------------------------------ */
