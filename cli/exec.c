@@ -10,14 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/child.h"
 #include "cli/command.h"
-#include "cli/pack.h"
+#include "cli/file_images.h"
+#include "cli/go_root.h"
 #include "host/report.h"
 #include "cli/session.h"
 
 /* -test.testlogfile=/a/b/testlog.txt: the VM needs /a/b. */
-static void pack_argument_directory(struct pack *pack, const char *argument)
+static void add_argument_directory(struct file_tree *tree, const char *argument)
 {
 	const char *path = strchr(argument, '=');
 	char *directory, *slash;
@@ -30,57 +30,31 @@ static void pack_argument_directory(struct pack *pack, const char *argument)
 		strncmp(argument, "-test.gocoverdir=", 17) != 0)
 		*slash = 0;
 	if (*directory != 0)
-		pack_directory(pack, directory);
+		(void)file_tree_directory(tree, directory);
 	free(directory);
 }
 
-/* $GOROOT, which go test sets from Go 1.19 on, else where the `go` in PATH lies. */
-static char *go_root(void)
+static void add_time_zones(struct file_tree *tree)
 {
-	const char *root = getenv("GOROOT");
-	char *go, *path;
-
-	if (root != NULL && *root == '/')
-		return alloc_text("%s", root);
-	go = child_find("go");
-	path = go != NULL ? realpath(go, NULL) : NULL;
-	free(go);
-	for (int i = 0; i < 2 && path != NULL; i++) { /* bin/go */
-		char *slash = strrchr(path, '/');
-
-		if (slash != NULL)
-			*slash = 0;
-	}
-	return path;
-}
-
-static void pack_time_zones(struct pack *pack)
-{
-	char *root = go_root();
+	char *root = go_root_find();
 	char *path = alloc_text("%s/lib/time/zoneinfo.zip", root != NULL ? root : "");
 
 	if (access(path, R_OK) == 0)
-		pack_tree(pack, path, path);
+		file_tree_add(tree, path, path, false);
 	free(path);
 	free(root);
 }
 
-static int pack_files(const struct options *options, const char *here)
+static void fill_tree(struct file_tree *tree, const struct options *options, const char *here)
 {
-	struct pack pack;
-
-	pack_open(&pack, options->files_limit_bytes, options->verbose);
-	if (options->files != NULL)
-		pack_archive(&pack, options->files);
-	pack_directory(&pack, here);
-	pack_time_zones(&pack);
+	file_tree_init(tree, options->files_limit_bytes, options->verbose);
+	(void)file_tree_directory(tree, here);
+	add_time_zones(tree);
 	if (!options->no_working_directory_files)
-		pack_tree(&pack, here, here);
+		file_tree_add(tree, here, here, false);
 	for (size_t i = 0; i < options->arguments.count; i++)
-		pack_argument_directory(&pack, options->arguments.items[i]);
-	for (size_t i = 0; i < options->add.count; i++)
-		pack_argument(&pack, options->add.items[i]);
-	return pack_close(&pack);
+		add_argument_directory(tree, options->arguments.items[i]);
+	file_images_fill(tree, options);
 }
 
 int exec_main(int argc, char **argv)
@@ -88,7 +62,8 @@ int exec_main(int argc, char **argv)
 	struct options options = {0};
 	struct program *program = alloc_zeroed(sizeof(*program));
 	char *here;
-	int files;
+	struct file_images files;
+	struct file_tree tree;
 
 	options_parse(&options, argc, argv, exec_help);
 	here = getcwd(NULL, 0);
@@ -96,9 +71,11 @@ int exec_main(int argc, char **argv)
 		report_fail(
 			STATUS_TOOL_FAILED, "the current directory is gone: %s", strerror(errno));
 	program_open(program, options.program);
-	files = pack_files(&options, here);
+	fill_tree(&tree, &options, here);
+	file_images_open(&files, &options);
+	file_images_add(&files, &tree);
 	if (options.working_directory == NULL)
 		options.working_directory = here;
 	text_list_add_first(&options.environment, alloc_text("TMPDIR=/tmp"));
-	return session_run(&options, program, options.working_directory, files);
+	return session_run(&options, program, options.working_directory, &files);
 }

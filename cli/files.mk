@@ -16,3 +16,13 @@ cli/bundle_test_SOURCES := cli/bundle.c host/alloc.c
 FUZZERS += cli/cpio_fuzz
 cli/cpio_fuzz_SOURCES := cli/cpio.c
 cli/qemu_bridge_test_SOURCES := cli/qemu_bridge.c host/alloc.c host/report.c host/json.c
+
+# Trees of files for a VM, and their images.
+FILE_TREE_SOURCES := cli/file_tree.c cli/file_tree_host.c cli/default_files.c cli/erofs_write.c \
+	cli/go_root.c cli/tar.c cli/zip.c
+CLI_SOURCES += $(FILE_TREE_SOURCES) cli/file_images.c cli/image_command.c cli/image_map.c
+UNIT_TESTS += cli/file_tree_test
+cli/file_tree_test_SOURCES := $(FILE_TREE_SOURCES) host/alloc.c host/child.c host/report.c \
+	host/json.c lib/erofs.c
+FUZZERS += cli/tar_fuzz
+cli/tar_fuzz_SOURCES := $(FILE_TREE_SOURCES) host/alloc.c host/child.c

@@ -2,6 +2,7 @@
 #ifndef CLI_LAUNCH_H
 #define CLI_LAUNCH_H
 
+#include "cli/file_images.h"
 #include "cli/options.h"
 #include "cli/program.h"
 
@@ -11,7 +12,7 @@ struct launch {
 	const struct text_list *environment;
 	const char *working_directory;
 	struct machine_handle *machine; /* its record, for the monitor's counters; NULL: none */
-	int files_fd;                   /* cpio archive, kept over exec; -1: none */
+	struct file_images files;
 };
 
 /* What became of the program; status is what the shell sees. */

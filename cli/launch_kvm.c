@@ -78,8 +78,10 @@ static void monitor_arguments(const struct launch *launch, struct text_list *lis
 	add_pair(list, "--kernel", find_or_fail("kernel.elf"));
 	add_pair(list, "--mem", alloc_text("%juM", (uintmax_t)(options->memory_bytes >> 20)));
 	add_pair(list, "--cpus", alloc_text("%u", options->cpus));
-	if (launch->files_fd >= 0)
-		add_pair(list, "--files", alloc_text("/proc/self/fd/%d", launch->files_fd));
+	if (launch->files.archive_fd >= 0)
+		add_pair(list, "--files", alloc_text("/proc/self/fd/%d", launch->files.archive_fd));
+	for (unsigned i = 0; i < launch->files.image_count; i++)
+		add_pair(list, "--image", alloc_text("/proc/self/fd/%d", launch->files.images[i]));
 	if (launch->machine != NULL)
 		add_pair(list, "--record", alloc_text("%d", launch->machine->fd));
 	if (options->verbose)

@@ -68,7 +68,7 @@ static void add_module(
 		(struct bundle_module){.type = type, .data = data, .bytes = bytes};
 }
 
-static void add_files(struct bundle *bundle, int fd)
+static void add_files(struct bundle *bundle, enum boot_module_type type, int fd)
 {
 	struct stat status;
 	void *data;
@@ -78,7 +78,7 @@ static void add_files(struct bundle *bundle, int fd)
 	data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		report_fail(STATUS_TOOL_FAILED, "files for the VM: %s", strerror(errno));
-	add_module(bundle, BOOT_MODULE_FILES, data, (uint64_t)status.st_size);
+	add_module(bundle, type, data, (uint64_t)status.st_size);
 }
 
 static void add_network(struct bundle *bundle, const struct network *network)
@@ -138,8 +138,10 @@ static int make_bundle(const struct launch *launch)
 	add_network(bundle, &launch->options->network);
 	add_disk_names(bundle, &launch->options->disks);
 	add_module(bundle, BOOT_MODULE_PROGRAM, program->image, program->bytes);
-	if (launch->files_fd >= 0)
-		add_files(bundle, launch->files_fd);
+	if (launch->files.archive_fd >= 0)
+		add_files(bundle, BOOT_MODULE_FILES, launch->files.archive_fd);
+	for (unsigned i = 0; i < launch->files.image_count; i++)
+		add_files(bundle, BOOT_MODULE_IMAGE, launch->files.images[i]);
 	if (count != 0)
 		add_module(bundle, BOOT_MODULE_SITES, sites, count * sizeof(*sites));
 	bytes = bundle_write(bundle, fd);

@@ -19,6 +19,8 @@ const struct command commands[] = {
 	{"logs", "print what a VM in the background wrote", logs_main, logs_help},
 	{"stop", "end VMs", stop_main, stop_help},
 	{"rm", "forget VMs that have ended, and their logs", rm_main, rm_help},
+	{"image", "list the files in an image and draw what takes the space", image_main,
+		image_help},
 	{"volume", "make and check files with an ext4 file system", volume_main, volume_help},
 	{"doctor", "say what this machine can do and what is missing", doctor_main, doctor_help},
 	{"version", "print the version", version_main, version_help},

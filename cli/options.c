@@ -172,6 +172,7 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 		{"--clean-env", FLAG_SWITCH, &options->clean_environment, NULL},
 		{"--files", FLAG_TEXT, &options->files, "FILE.cpio"},
 		{"--add", FLAG_LIST, &options->add, "HOST[:GUEST]"},
+		{"--rootfs", FLAG_TEXT, &options->rootfs, "DIR|TAR|IMAGE"},
 		{"--files-limit", FLAG_TEXT, &options->files_limit_text, "SIZE"},
 		{"--cwd", FLAG_TEXT, &options->working_directory, "DIR"},
 		{"--no-cwd-files", FLAG_SWITCH, &options->no_working_directory_files, NULL},

@@ -23,6 +23,7 @@ struct options {
 	const char *working_directory;
 	struct text_list environment; /* NAME=VALUE */
 	struct text_list add;         /* HOST[:GUEST] */
+	const char *rootfs;           /* a container's file tree, or NULL */
 	bool clean_environment;
 	bool no_working_directory_files; /* exec: do not pack the current directory */
 	const char *name;                /* of the VM for `burrow ps`, or NULL */

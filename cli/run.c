@@ -1,6 +1,6 @@
 /* `burrow run`: a program, or a Go package, in a VM. */
 #include "cli/command.h"
-#include "cli/pack.h"
+#include "cli/file_images.h"
 #include "cli/session.h"
 
 #define FLAGS_OF_RUN_AND_EXEC                                                                      \
@@ -13,6 +13,7 @@
 	"  --clean-env        do not pass this environment on, only --env, PATH and HOME\n"        \
 	"  --files FILE.cpio  archive (cpio newc) to unpack over the VM's root\n"                  \
 	"  --add HOST[:GUEST] copy a file or directory into the VM; may be repeated\n"             \
+	"  --rootfs DIR|TAR|IMAGE  a container's file tree (docker export), or an EROFS image\n"   \
 	"  --files-limit SIZE most that --add and exec may copy (default 256M)\n"                  \
 	"  --net NAME=tap:DEV a network interface of the VM on this tap device (NAME: eth0)\n"     \
 	"  --net NAME=passt   one that reaches what this machine reaches, without root\n"          \
@@ -58,29 +59,19 @@ const char exec_help[] =
 	"  --no-cwd-files     do not copy the current directory\n" FLAGS_OF_RUN_AND_EXEC "\n"
 	"Status: as burrow run.\n";
 
-/* The archive with --files and --add, or -1 for none. */
-static int pack_files(const struct options *options)
-{
-	struct pack pack;
-
-	if (options->files == NULL && options->add.count == 0)
-		return -1;
-	pack_open(&pack, options->files_limit_bytes, options->verbose);
-	if (options->files != NULL)
-		pack_archive(&pack, options->files);
-	for (size_t i = 0; i < options->add.count; i++)
-		pack_argument(&pack, options->add.items[i]);
-	return pack_close(&pack);
-}
-
 int run_main(int argc, char **argv)
 {
 	struct options options = {0};
 	struct program *program = alloc_zeroed(sizeof(*program));
+	struct file_images files;
+	struct file_tree tree;
 
 	options_parse(&options, argc, argv, run_help);
 	program_open(program, options.program);
+	file_tree_init(&tree, options.files_limit_bytes, options.verbose);
+	file_images_fill(&tree, &options);
+	file_images_open(&files, &options);
+	file_images_add(&files, &tree);
 	return session_run(&options, program,
-		options.working_directory != NULL ? options.working_directory : "/",
-		pack_files(&options));
+		options.working_directory != NULL ? options.working_directory : "/", &files);
 }

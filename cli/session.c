@@ -178,7 +178,7 @@ static void make_environment(
 }
 
 int session_run(struct options *options, const struct program *program,
-	const char *working_directory, int files_fd)
+	const char *working_directory, const struct file_images *files)
 {
 	struct text_list environment = {0};
 	struct machine_handle machine;
@@ -186,7 +186,7 @@ int session_run(struct options *options, const struct program *program,
 		.program = program,
 		.environment = &environment,
 		.working_directory = working_directory,
-		.files_fd = files_fd};
+		.files = *files};
 	struct launch_result result;
 	int64_t start_ns = clock_ns(CLOCK_MONOTONIC);
 

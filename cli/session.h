@@ -2,11 +2,12 @@
 #ifndef CLI_SESSION_H
 #define CLI_SESSION_H
 
+#include "cli/file_images.h"
 #include "cli/options.h"
 #include "cli/program.h"
 
-/* `files_fd` as in struct launch. Returns the status for the shell. */
+/* Returns the status for the shell. */
 int session_run(struct options *options, const struct program *program,
-	const char *working_directory, int files_fd);
+	const char *working_directory, const struct file_images *files);
 
 #endif

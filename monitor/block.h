@@ -44,7 +44,8 @@ struct block_device {
 	unsigned ring_next; /* to be looked at first */
 	unsigned threads, followers, working;
 	bool is_watched;
-	bool has_standby;                /* a thread waits for the doorbell */
+	bool has_standby; /* a thread waits for the doorbell */
+	uint64_t requests, slow_requests, doorbells, interrupts;
 	int reported_error;              /* what the user was told of last */
 	int doorbell_fd;                 /* an eventfd that blocks */
 	uint64_t ticks_per_us, awake_us; /* how long to look before waiting */

@@ -121,6 +121,15 @@ void io_disk_doorbell(struct machine *machine, uint64_t address)
 
 void io_finish_disks(const struct machine *machine)
 {
-	for (unsigned i = 0; i < machine->options.disk_count; i++)
+	for (unsigned i = 0; i < machine->options.disk_count; i++) {
+		const struct block_device *disk = &state.disks[i];
+
 		block_finish(&state.disks[i]);
+		if (machine->options.verbose)
+			message_print(
+				"disk %s: %lu requests, %lu of them slow; %lu doorbells heard, "
+				"%lu interrupts",
+				disk->name, disk->requests, disk->slow_requests, disk->doorbells,
+				disk->interrupts);
+	}
 }

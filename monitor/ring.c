@@ -159,6 +159,14 @@ void ring_ask_nothing(struct ring *ring)
 		WRITE_ONCE(*avail_event(ring), (uint16_t)(ring->next - 1));
 }
 
+bool ring_wants_interrupt(const struct ring *ring)
+{
+	uint16_t event = READ_ONCE(*used_event(ring));
+
+	/* An event that lies a little back has come; one far back, or ahead, is not wanted now. */
+	return (uint16_t)(ring->used_published - event - 1) < 0x4000;
+}
+
 /* ---- requests ------------------------------------------------------------------------ */
 
 /* One buffer of a chain; false if the ring is broken now. */

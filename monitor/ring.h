@@ -96,6 +96,10 @@ void ring_ask_nothing(struct ring *ring);
 /* As ring_ask_doorbell(), for the chain after the first `seen` that wait. */
 bool ring_ask_more(struct ring *ring, uint16_t seen);
 
+/* Whether the guest still waits for the interrupt that ring_publish() asked for: it may have
+ * looked by itself meanwhile, and said that it wants none. */
+bool ring_wants_interrupt(const struct ring *ring);
+
 /* ---- requests: chains of what the device reads, then what it writes ------------------- */
 
 #define RING_REQUEST_PARTS 1024 /* at least the size of a ring of requests */

@@ -77,26 +77,40 @@ uint8_t *fake_volume_make(uint64_t bytes, const char *options)
 	return image;
 }
 
-bool fake_volume_check(const uint8_t *image, uint64_t bytes)
+/* Runs e2fsck with `options`; true if its status is one of `good` (bits). */
+static bool run_e2fsck(uint8_t *image, uint64_t bytes, const char *options, int good, bool back)
 {
 	char name[IMAGE_NAME_BYTES], command[512];
-	bool is_clean;
+	int status;
 
 	temporary(name);
-	if (!transfer(name, (uint8_t *)(uintptr_t)image, bytes, true))
+	if (!transfer(name, image, bytes, true))
 		abort();
 	snprintf(command, sizeof(command),
-		"PATH=$PATH:/sbin:/usr/sbin; e2fsck -fn %s >%s.log 2>&1 || { cat %s.log >&2; "
-		"false; }",
-		name, name, name);
-	is_clean = system(command) == 0;
-	if (!is_clean && getenv("KEEP_IMAGE"))
+		"PATH=$PATH:/sbin:/usr/sbin; e2fsck %s %s >%s.log 2>&1; status=$?; "
+		"[ $((status & ~%d)) = 0 ] || { cat %s.log >&2; exit 1; }",
+		options, name, name, good, name);
+	status = system(command);
+	if (back && !transfer(name, image, bytes, false))
+		abort();
+	if (status != 0 && getenv("KEEP_IMAGE"))
 		fprintf(stderr, "kept: %s\n", name);
 	else
 		unlink(name);
 	strcat(name, ".log");
 	unlink(name);
-	return is_clean;
+	return status == 0;
+}
+
+bool fake_volume_check(const uint8_t *image, uint64_t bytes)
+{
+	return run_e2fsck((uint8_t *)(uintptr_t)image, bytes, "-fn", 0, false);
+}
+
+bool fake_volume_repair(uint8_t *image, uint64_t bytes)
+{
+	/* 1: something was changed, if only by the journal. */
+	return run_e2fsck(image, bytes, "-fy", 1, true);
 }
 
 /* ---- mounting ------------------------------------------------------------------ */

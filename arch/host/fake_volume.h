@@ -19,6 +19,9 @@ uint8_t *fake_volume_make(uint64_t bytes, const char *options);
 /* e2fsck -fn; its output goes to stderr if it finds something. */
 bool fake_volume_check(const uint8_t *image, uint64_t bytes);
 
+/* e2fsck -fy: replays the journal. False if there was more to repair than that. */
+bool fake_volume_repair(uint8_t *image, uint64_t bytes);
+
 /* Mounts; the image is taken. */
 int fake_volume_open(struct fake_volume *volume, uint8_t *image, uint64_t bytes);
 /* Unmounts and gives the image back. */

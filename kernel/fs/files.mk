@@ -35,7 +35,7 @@ kernel/fs/storage_test_SOURCES := $(FS_SOURCES) $(FS_CALLS) $(FS_PEERS) arch/hos
 UNIT_TESTS += kernel/fs/storage_race_test
 # Not := since SCHED_TEST_SOURCES is read later.
 kernel/fs/storage_race_test_SOURCES = $(FS_SOURCES) $(SCHED_TEST_SOURCES) kernel/mm/page_alloc.c \
-	kernel/mm/uio.c lib/format.c arch/host/fake_fs_peers.c arch/host/fake_log.c \
+	kernel/mm/uio.c lib/erofs.c lib/format.c arch/host/fake_fs_peers.c arch/host/fake_log.c \
 	arch/host/fake_memory.c arch/host/toy_storage.c
 
 UNIT_TESTS += kernel/fs/fd_table_test kernel/fs/path_test
@@ -80,3 +80,10 @@ EXT4_TEST_SOURCES := $(filter-out %/thread.c %/node.c %/pages.c,$(EXT4_SOURCES))
 
 UNIT_TESTS += kernel/fs/ext4/ext4_test
 kernel/fs/ext4/ext4_test_SOURCES := $(EXT4_TEST_SOURCES)
+
+# Power cuts at any point: see EXT4_CUTS in the test.
+UNIT_TESTS += kernel/fs/ext4/crash_test
+kernel/fs/ext4/crash_test_SOURCES := $(EXT4_TEST_SOURCES)
+
+FUZZERS += kernel/fs/ext4/ext4_fuzz
+kernel/fs/ext4/ext4_fuzz_SOURCES := $(EXT4_TEST_SOURCES)

@@ -232,6 +232,14 @@ bool tree_has_too_many(void)
 	return READ_ONCE(names.cached_count) > names.most_cached;
 }
 
+/* Nobody has it open, no name below it is cached, and no inotify watch is on it. */
+static bool may_go_locked(const struct path_entry *entry)
+{
+	return !entry->used && READ_ONCE(entry->references) == 1 &&
+	       list_is_empty(&entry->children) &&
+	       !(entry->vnode && READ_ONCE(entry->vnode->watches));
+}
+
 /* Moves unused entries from the cache to a chain by hash_next; looks at `most`. */
 static struct path_entry *take_unused_locked(uint32_t count, uint32_t most)
 {
@@ -241,8 +249,7 @@ static struct path_entry *take_unused_locked(uint32_t count, uint32_t most)
 		struct path_entry *entry =
 			LIST_ENTRY(names.cached.next, struct path_entry, cached_link);
 
-		if (!entry->used && READ_ONCE(entry->references) == 1 &&
-			list_is_empty(&entry->children)) {
+		if (may_go_locked(entry)) {
 			remove_locked(entry);
 			entry->hash_next = chain;
 			chain = entry;

@@ -8,7 +8,8 @@
 #include "kernel/sched/clock.h"
 #include "lib/string.h"
 
-#define DAY_NS (86400 * 1000000000ll)
+#define DAY_NS          (86400 * 1000000000ll)
+#define STORAGE_TICK_NS 4000000
 
 void vnode_init(
 	struct vnode *vnode, const struct vnode_ops *ops, struct file_system *fs, uint32_t mode)
@@ -149,26 +150,39 @@ int vnode_set_attributes(struct vnode *vnode, uint32_t mask, const struct linux_
 	return error;
 }
 
+/* What changes a file. On storage it moves in ticks, as on Linux: a program that writes and
+ * syncs faster than that need not write the inode each time. */
+static int64_t time_of_change(const struct vnode *vnode)
+{
+	int64_t now = (int64_t)clock_realtime_ns();
+
+	return vnode->fs->storage ? now - now % STORAGE_TICK_NS : now;
+}
+
 void vnode_touch_contents(struct vnode *vnode)
 {
-	vnode->mtime_ns = vnode->ctime_ns = (int64_t)clock_realtime_ns();
+	int64_t now = time_of_change(vnode);
+
+	if (vnode->mtime_ns == now && vnode->ctime_ns == now)
+		return;
+	vnode->mtime_ns = vnode->ctime_ns = now;
 	note_change(vnode, true);
 }
 
 void vnode_touch_attributes(struct vnode *vnode)
 {
-	vnode->ctime_ns = (int64_t)clock_realtime_ns();
+	vnode->ctime_ns = time_of_change(vnode);
 	note_change(vnode, true);
 }
 
 void vnode_touch_access(struct vnode *vnode)
 {
-	int64_t now = (int64_t)clock_realtime_ns();
-	int64_t atime = vnode->atime_ns;
+	int64_t now = time_of_change(vnode), atime = vnode->atime_ns;
 
 	if (vnode->fs->storage && vnode->fs->read_only)
 		return;
-	if (atime <= vnode->mtime_ns || atime <= vnode->ctime_ns || now - atime >= DAY_NS) {
+	if (atime != now &&
+		(atime <= vnode->mtime_ns || atime <= vnode->ctime_ns || now - atime >= DAY_NS)) {
 		vnode->atime_ns = now;
 		note_change(vnode, true);
 	}

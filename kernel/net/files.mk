@@ -40,7 +40,7 @@ kernel/net/tcp/tcp_test_SOURCES := $(TCP_TEST_SOURCES)
 IP_TEST_SOURCES = kernel/net/device.c kernel/net/loopback.c kernel/net/net.c kernel/net/packet.c \
 	kernel/net/port.c $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/net/lwip/*.c))) lib/net_config.c \
 	kernel/mm/uio.c kernel/mm/uaccess.c kernel/sched/wait.c arch/host/fake_heap.c \
-	arch/host/fake_log.c arch/host/fake_transports.c arch/host/fake_panic.c \
+	arch/host/fake_link.c arch/host/fake_log.c arch/host/fake_transports.c arch/host/fake_panic.c \
 	arch/host/fake_random.c arch/host/fake_relax.c arch/host/fake_threads.c \
 	arch/host/fake_user_access.c $(LWIP_SOURCES)
 
@@ -58,3 +58,15 @@ kernel/net/socket_filter_fuzz_SOURCES := kernel/net/socket_filter.c kernel/net/p
 	kernel/mm/uaccess.c arch/host/fake_heap.c arch/host/fake_random.c arch/host/fake_user_access.c
 UNIT_TESTS += kernel/net/tcp/script_test
 kernel/net/tcp/script_test_SOURCES := $(TCP_TEST_SOURCES)
+
+# Sockets on the IP layer, without TCP and files.
+SOCKET_TEST_SOURCES = $(filter-out arch/host/fake_transports.c,$(IP_TEST_SOURCES)) kernel/net/socket.c \
+	kernel/net/socket_option.c kernel/net/socket_filter.c kernel/net/interface_ioctl.c \
+	kernel/net/inet_name.c kernel/net/inet_family.c kernel/net/inet_datagram.c \
+	kernel/net/datagram_control.c kernel/net/datagram_group.c kernel/net/datagram_option.c \
+	kernel/net/datagram_queue.c kernel/net/datagram_send.c kernel/net/udp.c kernel/net/raw.c \
+	kernel/net/netlink.c kernel/net/netlink_route.c kernel/net/packet_socket.c \
+	kernel/sched/mutex.c arch/host/fake_sockets.c
+FUZZERS += kernel/net/sockets_fuzz
+kernel/net/sockets_fuzz_SOURCES = $(SOCKET_TEST_SOURCES)
+kernel/net/sockets_fuzz_CFLAGS = $(LWIP_INCLUDES) $(LWIP_WARNINGS)

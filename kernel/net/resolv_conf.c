@@ -3,6 +3,7 @@
  * program that reads it right at its start waits for what DHCP or a router will say.
  */
 #include "kernel/net/resolv_conf.h"
+#include "abi/linux/fcntl.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/net/ip.h"
 #include "kernel/sched/clock.h"
@@ -21,5 +22,10 @@ static long generate(char *buffer, size_t capacity, void *argument)
 
 int resolv_conf_init(void)
 {
+	struct linux_stat stat;
+
+	/* What the program's own files say, if anything. */
+	if (vfs_stat(LINUX_AT_FDCWD, "/etc/resolv.conf", 0, &stat) == 0 && stat.size > 0)
+		return 0;
 	return vfs_add_text("/etc/resolv.conf", generate, NULL);
 }

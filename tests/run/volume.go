@@ -23,6 +23,7 @@ var volumeModes = []struct {
 	{"random", nil, "64M", []string{"random"}},
 	{"random-small-blocks", nil, "64M", []string{"random", "mappings", "holes"}},
 	{"large", []string{"--mem", "96M"}, "256M", []string{"large"}},
+	{"pressure", []string{"--mem", "128M"}, "160M", []string{"pressure"}},
 	{"full", nil, "32M", []string{"full"}},
 	{"names", nil, "64M", []string{"names", "nameless", "holes"}},
 	{"kept", nil, "64M", []string{"kept-write", "kept-read"}},

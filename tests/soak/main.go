@@ -227,6 +227,7 @@ func cut(address string, random *rand.Rand) error {
 		connection.SetLinger(0)
 	}
 	go connection.Write(append([]byte("e"), payload[:random.Intn(len(payload))]...))
+	connection.SetReadDeadline(time.Now().Add(time.Duration(random.Intn(50)) * time.Millisecond))
 	io.CopyN(io.Discard, connection, int64(random.Intn(1<<18)))
 	return connection.Close()
 }

@@ -39,7 +39,7 @@ struct ext4_buffer {
 	bool joined;     /* in the running transaction */
 	bool committing; /* in the one that is being committed; one reference is for that */
 	bool fresh;      /* allocated by the running transaction: in no log yet */
-	bool dead;       /* its block was freed; goes when that is committed */
+	bool dead;       /* its block was freed: not written home, goes when that is committed */
 	/* The last commit, while on the checkpoint list: its sequence and place in the log. */
 	uint32_t logged, logged_at;
 	struct list lru;

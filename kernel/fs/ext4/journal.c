@@ -774,7 +774,8 @@ static int checkpoint(struct ext4 *fs, bool is_locked)
 
 		if (error || fs->aborted)
 			break;
-		if (buffer->joined || buffer->committing)
+		/* A dead one was perhaps changed before it was freed, by the same transaction. */
+		if (buffer->joined || buffer->committing || buffer->dead)
 			continue;
 		batch->buffers[batch->count++] = buffer;
 		if (batch->count == CHECKPOINT_BATCH)

@@ -24,7 +24,7 @@ var modes = map[string]func(){
 	"mappings": mappings, "private": private, "bus": busError, "direct": direct,
 	"parallel": parallel, "random": random, "large": large, "full": full, "names": names,
 	"nameless": nameless, "holes": holes, "kept-write": keptWrite, "kept-read": keptRead,
-	"small-files": smallFiles,
+	"small-files": smallFiles, "pressure": pressure,
 }
 
 func main() {
@@ -567,4 +567,33 @@ func least(a, b int) int {
 		return a
 	}
 	return b
+}
+
+// pressure: memory full of cached files is there for the program when it wants it.
+func pressure() {
+	const total, piece = 100 << 20, 1 << 20
+	f := create("cached", 0)
+	for i := 0; i < total/piece; i++ {
+		_, err := f.Write(pattern(i, piece))
+		check.NoError("write", err)
+	}
+	var kept [][]byte
+	for i := 0; i < 48; i++ {
+		block := make([]byte, piece)
+		for at := 0; at < len(block); at += page {
+			block[at] = byte(i)
+		}
+		kept = append(kept, block)
+		got := make([]byte, piece)
+		_, err := f.ReadAt(got, int64(i*2)*piece)
+		check.NoError("read", err)
+		if !bytes.Equal(got, pattern(i*2, piece)) {
+			check.Fail("MiB %d differs", i*2)
+		}
+	}
+	for i, block := range kept {
+		if block[0] != byte(i) || block[len(block)-page] != byte(i) {
+			check.Fail("the program's own memory differs")
+		}
+	}
 }
