@@ -21,7 +21,8 @@
 #endif
 
 #define SECTOR      VIRTIO_BLK_SECTOR_BYTES
-#define RANGE_MOST  (1u << 21)   /* sectors of a discard: the guest cuts larger ones */
+#define RANGE_MOST  (1u << 21) /* sectors of a discard: the guest cuts larger ones */
+#define AHEAD_BYTES (16u << 10)
 #define QUICK_BYTES (256u << 10) /* a write of this much into the page cache is quick */
 
 /* ---- the file ---------------------------------------------------------------------------- */
@@ -266,6 +267,10 @@ static int do_read(struct block_device *device, struct block_work *work, bool on
 	if (work->request.read_bytes != 0 ||
 		!locate(device, work->header.sector, work->data_bytes, &offset))
 		return VIRTIO_BLK_S_IOERR;
+	/* Several threads read parts of the same file in turn, which the host's own read-ahead
+	 * takes for random access. */
+	if (!only_quick && work->data_bytes >= AHEAD_BYTES)
+		(void)readahead(device->fd, (off_t)offset, work->data_bytes);
 	error = transfer(device, work, offset, only_quick ? READ_QUICKLY : READ);
 	if (error != 0 && only_quick)
 		return -1;
