@@ -182,6 +182,7 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 		{"--ip6", FLAG_LIST, &options->network.addresses6_text, "ADDRESS/PREFIX"},
 		{"--mac", FLAG_LIST, &options->network.macs_text, "MAC"},
 		{"--hostname", FLAG_TEXT, &options->network.hostname, "NAME"},
+		{"--ntp", FLAG_TEXT, &options->network.time_server, "SERVER"},
 		{"--pcap", FLAG_LIST, &options->network.pcaps_text, "FILE"},
 		{"--sniff", FLAG_SWITCH, &options->network.sniff, NULL},
 		{"--name", FLAG_TEXT, &options->name, "NAME"},

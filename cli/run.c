@@ -22,6 +22,7 @@
 	"  --ip6 [NAME=]IP/BITS  the same for IPv6; default: router advertisements\n"              \
 	"  --mac [NAME=]MAC   of an interface (default: always the same, by names)\n"              \
 	"  --hostname NAME    of the VM\n"                                                         \
+	"  --ntp SERVER       set the clock by this time server\n"                                 \
 	"  --pcap [NAME=]FILE write what passes an interface, for tcpdump or Wireshark\n"          \
 	"  --sniff            one line for each packet, on stderr\n"                               \
 	"  --name NAME        of the VM for burrow ps (default: after the program)\n"              \

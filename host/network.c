@@ -1,9 +1,12 @@
 /* Understands the network flags: see host/network.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "host/network.h"
@@ -201,7 +204,7 @@ static void understand_forwards(struct network *network)
 static bool is_setting(const char *name, size_t bytes)
 {
 	static const char *const names[] = {
-		"ip", "gw", "dns", "route", "mtu", "search", "hostname"};
+		"ip", "gw", "dns", "route", "mtu", "search", "hostname", "ntp"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (strlen(names[i]) == bytes && memcmp(names[i], name, bytes) == 0)
@@ -403,6 +406,28 @@ static void check_hostname(const char *hostname)
 	free(text);
 }
 
+/* By its name, it is looked up here: the kernel takes addresses. */
+static void understand_time_server(struct network *network)
+{
+	struct addrinfo *found = NULL, wanted = {.ai_socktype = SOCK_DGRAM};
+	char address[INET6_ADDRSTRLEN];
+	int error;
+
+	if (network->interface_count == 0)
+		report_fail(STATUS_TOOL_FAILED, "--ntp: this VM has no network");
+	error = getaddrinfo(network->time_server, NULL, &wanted, &found);
+	if (error == 0)
+		error = getnameinfo(found->ai_addr, found->ai_addrlen, address, sizeof(address),
+			NULL, 0, NI_NUMERICHOST);
+	if (error != 0)
+		report_fail(STATUS_TOOL_FAILED, "--ntp %s: %s", network->time_server,
+			gai_strerror(error));
+	freeaddrinfo(found);
+	add_settings(&network->interfaces[0], "--ntp", network->time_server,
+		alloc_text("ntp=%s", address));
+	check_settings(&network->interfaces[0], "--ntp", network->time_server);
+}
+
 void network_understand(struct network *network)
 {
 	understand_interfaces(network);
@@ -410,6 +435,8 @@ void network_understand(struct network *network)
 	understand_addresses(network, "--ip", &network->addresses_text, false);
 	understand_addresses(network, "--ip6", &network->addresses6_text, true);
 	understand_passt_defaults(network);
+	if (network->time_server != NULL)
+		understand_time_server(network);
 	understand_macs(network);
 	understand_pcaps(network);
 	if (network->hostname != NULL)

@@ -39,7 +39,8 @@ struct network {
 	/* as given */
 	struct text_list interfaces_text, addresses_text, addresses6_text, macs_text, ports_text,
 		pcaps_text;
-	const char *hostname; /* NULL: none */
+	const char *hostname;    /* NULL: none */
+	const char *time_server; /* NULL: none */
 	bool sniff;
 
 	/* understood */

@@ -14,6 +14,7 @@
 #include "kernel/net/net.h"
 #include "kernel/net/proc_net.h"
 #include "kernel/net/resolv_conf.h"
+#include "kernel/net/sntp.h"
 #include "kernel/panic.h"
 #include "kernel/platform.h"
 #include "kernel/random.h"
@@ -56,7 +57,7 @@ _Noreturn void kernel_main(void)
 	net_device_find_all(); /* their configuration begins */
 	net_poll_init();
 	block_find_all();
-	if (proc_net_init() != 0 || block_node_init() != 0)
+	if (sntp_init() != 0 || proc_net_init() != 0 || block_node_init() != 0)
 		panic("not enough memory to boot");
 	if (info->flags & BOOT_TRACE_SYSCALLS)
 		syscall_trace_enable();

@@ -232,6 +232,16 @@ static const char *read_server(struct net_config *config, struct text value)
 	return NULL;
 }
 
+static const char *read_time_server(struct net_config *config, struct text value)
+{
+	if (config->has_time_server)
+		return "given twice";
+	if (parse_address(value.at, &config->time_server) != value.bytes)
+		return "not an address, such as 10.0.0.1 or fd00::1";
+	config->has_time_server = true;
+	return NULL;
+}
+
 static const char *read_mtu(struct net_config *config, struct text value)
 {
 	if (config->mtu != 0)
@@ -296,6 +306,7 @@ static const struct named_reader readers[] = {
 	{"mtu=", read_mtu},
 	{"search=", read_search},
 	{"hostname=", read_hostname},
+	{"ntp=", read_time_server},
 };
 
 struct keywords {
@@ -337,8 +348,8 @@ static const char *read_word(struct net_config *config, struct keywords *keyword
 			return readers[i].read(
 				config, (struct text){word.at + bytes, word.bytes - bytes});
 	}
-	return "unknown; there are ip=, gw=, dns=, route=, mtu=, search=, hostname=, dhcp, ra, "
-	       "dhcp6, none and late-ack";
+	return "unknown; there are ip=, gw=, dns=, route=, mtu=, search=, hostname=, ntp=, dhcp, "
+	       "ra, dhcp6, none and late-ack";
 }
 
 /* What is asked for, and what is the default because no address was given. */

@@ -4,9 +4,9 @@
  *     ip=10.0.0.2/24,gw=10.0.0.1,dns=1.1.1.1,ip=fd00::2/64,route=10.1.0.0/16@10.0.0.9,mtu=1400
  *
  * Words: ip=ADDRESS/PREFIX, gw=ADDRESS, dns=ADDRESS, route=NETWORK/PREFIX@GATEWAY, mtu=N,
- * search=DOMAIN, hostname=NAME; dhcp (the default without an ip= of IPv4), ra (the default
- * without an ip= of IPv6), dhcp6, none; late-ack. Each may come several times but mtu and hostname.
- * Kernel and tool read it with this parser, so that the tool can refuse a wrong one.
+ * search=DOMAIN, hostname=NAME, ntp=ADDRESS; dhcp (the default without an ip= of IPv4), ra (the
+ * default without an ip= of IPv6), dhcp6, none; late-ack. Each may come several times but mtu and
+ * hostname. Kernel and tool read it with this parser, so that the tool can refuse a wrong one.
  */
 #ifndef LIB_NET_CONFIG_H
 #define LIB_NET_CONFIG_H
@@ -33,6 +33,8 @@ struct net_config {
 	struct net_config_address addresses[NET_CONFIG_ADDRESSES];
 	struct net_config_route routes[NET_CONFIG_ROUTES]; /* gw= is a route to 0/0 or ::/0 */
 	struct net_config_address servers[NET_CONFIG_SERVERS];
+	struct net_config_address time_server;
+	bool has_time_server;
 	uint32_t address_count, route_count, server_count;
 	char search[NET_CONFIG_NAME], hostname[NET_CONFIG_NAME]; /* "": none */
 	uint32_t mtu;                                            /* 0: the device's */

@@ -51,7 +51,9 @@ TEST(an_address_replaces_the_automatic_one_of_its_family)
 	CHECK(!config.dhcp4 && config.router_advertisements);
 	CHECK_EQUAL(net_config_parse("ip=fd00::2/64", &config, &why), 0);
 	CHECK(config.dhcp4 && !config.router_advertisements);
-	CHECK(!config.peer_acks_late);
+	CHECK(!config.peer_acks_late && !config.has_time_server);
+	CHECK_EQUAL(net_config_parse("ntp=fd00::7", &config, &why), 0);
+	CHECK(config.has_time_server && config.time_server.is_v6);
 	CHECK_EQUAL(net_config_parse("late-ack,none", &config, &why), 0);
 	CHECK(config.peer_acks_late && !config.dhcp4);
 	CHECK_EQUAL(net_config_parse("ip=10.0.0.2/24,dhcp,dhcp6", &config, &why), 0);

@@ -25,7 +25,8 @@ kernel/net/poll_test_SOURCES := kernel/net/poll.c kernel/sched/device_poll.c \
 KERNEL_SOURCES += kernel/net/datagram_control.c kernel/net/datagram_group.c \
 	kernel/net/datagram_option.c kernel/net/datagram_queue.c kernel/net/datagram_send.c \
 	kernel/net/inet_datagram.c kernel/net/interface_ioctl.c kernel/net/netlink.c \
-	kernel/net/netlink_route.c kernel/net/packet_socket.c kernel/net/proc_net.c kernel/net/socket_filter.c kernel/net/raw.c kernel/net/udp.c
+	kernel/net/netlink_route.c kernel/net/packet_socket.c kernel/net/proc_net.c kernel/net/socket_filter.c kernel/net/raw.c kernel/net/sntp.c \
+	kernel/net/sntp_packet.c kernel/net/udp.c
 KERNEL_SOURCES += $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/net/tcp/*.c)))
 
 TCP_TEST_SOURCES := $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/net/tcp/*.c))) \
@@ -70,3 +71,6 @@ SOCKET_TEST_SOURCES = $(filter-out arch/host/fake_transports.c,$(IP_TEST_SOURCES
 FUZZERS += kernel/net/sockets_fuzz
 kernel/net/sockets_fuzz_SOURCES = $(SOCKET_TEST_SOURCES)
 kernel/net/sockets_fuzz_CFLAGS = $(LWIP_INCLUDES) $(LWIP_WARNINGS)
+
+UNIT_TESTS += kernel/net/sntp_test
+kernel/net/sntp_test_SOURCES := kernel/net/sntp_packet.c

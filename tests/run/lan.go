@@ -23,6 +23,7 @@ type lan struct {
 	command []string
 	config  string
 	flags   []string // of burrow run, beside the interface
+	time    bool     // tests/lan also serves the time, a million seconds ahead
 	args    []string // of tests/lan; nobody listens at port 9, so that who refuses was reached
 	want    []string // expressions that must match what it prints
 }
@@ -49,6 +50,12 @@ var lans = []lan{
 			`(?m)^lookup host.burrow.test \[2001:db8::9\] <nil>$`, `(?m)^dial \[2001:db8:9::1\]:9 .*connection refused$`,
 			`(?m)^address \[\] \[fd00:b::[0-9a-f:]+/64\]`, `resolver "nameserver fd00:b::1\\n"`,
 		},
+	},
+	{
+		name: "time", time: true, command: []string{"sleep", "60"}, daemon: "sleep",
+		flags: []string{"--ip", "10.77.0.2/24", "--ntp", "10.77.0.1"},
+		args:  []string{"time"},
+		want:  []string{`(?m)^the clock is 1000000 s ahead$`},
 	},
 	{
 		name: "radvd", daemon: "radvd", command: []string{"radvd", "-n", "-C", "{dir}/config", "-p", "{dir}/pid"},
@@ -120,6 +127,14 @@ func inSpace(space string, cmd *exec.Cmd) *exec.Cmd {
 	return inside
 }
 
+// extra arguments: what the host's clock says.
+func (l lan) extra() []string {
+	if l.time {
+		return []string{fmt.Sprint(time.Now().Unix())}
+	}
+	return nil
+}
+
 func (l lan) run(opts options, platform machine.Platform, space, path string) string {
 	dir, err := os.MkdirTemp("", "burrow-lan")
 	if err != nil {
@@ -145,9 +160,16 @@ func (l lan) run(opts options, platform machine.Platform, space, path string) st
 	if err := daemon.Start(); err != nil {
 		return err.Error()
 	}
+	if l.time {
+		server := inSpace(space, exec.Command(path, "serve-time"))
+		if err := server.Start(); err != nil {
+			return err.Error()
+		}
+		defer machine.Wait(server, 0)
+	}
 	time.Sleep(200 * time.Millisecond)
 	flags := append([]string{"--net", "eth0=tap:tap0"}, l.flags...)
-	cmd := inSpace(space, machine.Command(platform, opts.root, machine.Program{Path: path, Args: l.args, Flags: flags}))
+	cmd := inSpace(space, machine.Command(platform, opts.root, machine.Program{Path: path, Args: append(append([]string(nil), l.args...), l.extra()...), Flags: flags}))
 	var printed bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &printed, &printed
 	err = cmd.Start()

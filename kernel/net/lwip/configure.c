@@ -2,6 +2,7 @@
 #include "kernel/log.h"
 #include "kernel/mm/heap.h"
 #include "kernel/net/lwip/layer.h"
+#include "kernel/net/sntp.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/wait.h"
 
@@ -113,6 +114,19 @@ static void read_settings(struct ip_device *layer)
 	net_config_parse("", &layer->config, &why);
 }
 
+static void add_time_server(const struct net_config *config)
+{
+	struct ip_address server;
+
+	if (!config->has_time_server)
+		return;
+	if (config->time_server.is_v6)
+		memcpy(server.bytes, config->time_server.bytes, sizeof(server.bytes));
+	else
+		server = ip_address_v4(config->time_server.bytes);
+	sntp_set_server(&server);
+}
+
 int ip_device_add(struct net_device *device)
 {
 	struct ip_device *layer = heap_zalloc(sizeof(*layer));
@@ -129,6 +143,7 @@ int ip_device_add(struct net_device *device)
 		if (layer->config.peer_acks_late)
 			device->flags |= NET_DEVICE_ACKS_LATE;
 		ip_resolver_add_settings(&layer->config);
+		add_time_server(&layer->config);
 	}
 	if (!netif_add(&layer->netifs[0], NULL, NULL, NULL, layer, init_netif,
 		    is_loopback ? ip_input : ethernet_input)) {
