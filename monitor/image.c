@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "abi/nucleus.h"
 #include "abi/virtio.h"
 #include "lib/boot_tables.h"
 #include "lib/elf.h"
@@ -277,15 +278,28 @@ static void add_region(struct boot_info *info, uint64_t base, uint64_t end, uint
 			base, end - base, type, .is_zero = type == BOOT_REGION_RAM};
 }
 
+/* The next device, with an interrupt of its own. */
+static struct boot_device *claim_device(struct boot_info *info)
+{
+	struct boot_device *device = &info->devices[info->device_count];
+
+	if (info->device_count == MIN(VECTOR_DEVICES, BOOT_MAX_DEVICES))
+		message_fail(STATUS_MONITOR_FAILED,
+			"more network interfaces and disks than a VM has interrupts for: %d "
+			"together",
+			MIN(VECTOR_DEVICES, BOOT_MAX_DEVICES) - DEVICE_COUNT);
+	device->interrupt = STREAM_FIRST_VECTOR + info->device_count++;
+	return device;
+}
+
 static struct boot_device *add_device(
 	const struct layout *layout, struct boot_info *info, uint32_t virtio_id, uint64_t features)
 {
-	unsigned number = info->device_count++;
-	struct boot_device *device = &info->devices[number];
+	unsigned number = info->device_count;
+	struct boot_device *device = claim_device(info);
 
 	device->transport = BOOT_TRANSPORT_STATIC;
 	device->virtio_id = virtio_id;
-	device->interrupt = STREAM_FIRST_VECTOR + number;
 	device->features = VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | features;
 	device->queue_count = QUEUE_COUNT;
 	for (unsigned queue = 0; queue < QUEUE_COUNT; queue++)
@@ -321,11 +335,10 @@ static void add_disk(
 	const struct machine *machine, struct boot_info *info, unsigned number, uint64_t config)
 {
 	unsigned queues = io_disk_queues(machine);
-	struct boot_device *device = &info->devices[info->device_count];
+	struct boot_device *device = claim_device(info);
 
 	device->transport = BOOT_TRANSPORT_STATIC;
 	device->virtio_id = VIRTIO_ID_BLOCK;
-	device->interrupt = STREAM_FIRST_VECTOR + info->device_count++;
 	device->features = VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | io_disk_features(number);
 	device->base = config;
 	device->queue_count = queues;
