@@ -11,8 +11,9 @@
  * Committed buffers are on the checkpoint list, in the order of their last commit. Writing them
  * home from the front lets the log's tail advance. A buffer that the running transaction has
  * changed again cannot be written home, since that would be ahead of the log: so what is too
- * old is brought home when a transaction is closed, before the next one can touch it. That
- * keeps a quarter of the log free for the next transaction, always.
+ * old is brought home when a transaction is closed, before the next one can touch it, if more
+ * than 5/8 of the log would be in use. A transaction takes at most a third, so there is room
+ * for it even where its own buffers keep the tail from advancing.
  */
 #include <stdarg.h>
 
@@ -72,7 +73,8 @@ bool transaction_is_large(const struct ext4 *fs)
 {
 	const struct ext4_transaction *running = fs->running;
 
-	return running->buffer_count + running->revoke_count / 256 > fs->journal.most_blocks / 2 ||
+	return running->buffer_count + running->revoke_count / 256 >
+		       fs->journal.most_blocks / 8 * 7 ||
 	       running->chunk_count > LARGE_CHUNKS;
 }
 
@@ -128,7 +130,7 @@ int ext4_end(struct ext4 *fs, int error)
 			WRITE_ONCE(fs->oldest_change_ns, clock_monotonic_ns());
 			wait_wake_all(&fs->thread_queue);
 		}
-		if (fs->running->buffer_count > fs->journal.most_blocks / 4 && !fs->commit_wanted)
+		if (fs->running->buffer_count > fs->journal.most_blocks / 2 && !fs->commit_wanted)
 			journal_wake_thread(fs);
 	}
 	mutex_unlock(&fs->lock);
@@ -642,7 +644,7 @@ static int commit_running(struct ext4 *fs)
 	}
 	take_buffers(&commit);
 	need = log_need(fs, commit.transaction, commit.count);
-	if (log_used(&fs->journal) + need > log_size(&fs->journal) / 4 * 3)
+	if (log_used(&fs->journal) + need > log_size(&fs->journal) / 8 * 5)
 		error = checkpoint(fs, true);
 	if (!error && log_used(&fs->journal) + need >= log_size(&fs->journal))
 		error = -LINUX_EIO; /* cannot be: see the top */
@@ -965,11 +967,11 @@ int journal_open(struct ext4 *fs)
 {
 	struct ext4_journal *journal = &fs->journal;
 	struct page_counts counts;
-	uint32_t quarter = log_size(journal) / 4;
+	uint32_t third = log_size(journal) / 3;
 
 	page_alloc_counts(&counts);
 	/* Copies of a whole transaction must have room in memory. */
-	journal->most_blocks = (uint32_t)MIN(quarter, MAX(counts.total_pages / 16, 64));
+	journal->most_blocks = (uint32_t)MIN(third, MAX(counts.total_pages / 16, 64));
 	journal->most_blocks = MIN(journal->most_blocks, 8192);
 	journal->head = journal->first;
 	journal->features |= JOURNAL_INCOMPAT_REVOKE;
