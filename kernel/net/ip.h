@@ -92,6 +92,15 @@ bool ip_neighbor(uint32_t n, struct ip_neighbor *result);
 int ip_group_join(const struct ip_address *group, struct net_device *device);
 void ip_group_leave(const struct ip_address *group, struct net_device *device);
 
+struct ip_group_entry {
+	struct ip_address group;
+	uint32_t users;
+};
+
+/* The n-th group of a family that a device is member of. False: no more. */
+bool ip_group_entry(
+	const struct net_device *device, bool is_v6, uint32_t n, struct ip_group_entry *result);
+
 /* Asks what is behind a device a question (ARP, for an address that nobody has) that passt
  * answers in order: once device->answered has reached the number returned, it has read all
  * that was sent before. */

@@ -104,28 +104,36 @@ static void if_inet6(struct text_buffer *text)
 	}
 }
 
-/* All-hosts is what every device has joined. */
 static void igmp(struct text_buffer *text)
 {
 	const struct net_device *device = NULL;
+	struct ip_group_entry entry;
+	uint32_t count;
 
 	text_append(text, "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n");
-	while ((device = net_device_next(device)) != NULL)
-		text_append(text,
-			"%u\t%s        :     1      V3\n"
-			"\t\t\t\t010000E0     1 0:00000000\t\t0\n",
-			device->index, device->name);
+	while ((device = net_device_next(device)) != NULL) {
+		for (count = 0; ip_group_entry(device, false, count, &entry);)
+			count++;
+		text_append(text, "%u\t%-10s: %5u      V3\n", device->index, device->name, count);
+		for (uint32_t n = 0; ip_group_entry(device, false, n, &entry); n++)
+			text_append(text, "\t\t\t\t%08X %5u 0:00000000\t\t0\n",
+				word(entry.group.bytes + 12), entry.users);
+	}
 }
 
 static void igmp6(struct text_buffer *text)
 {
 	const struct net_device *device = NULL;
+	struct ip_group_entry entry;
 
-	while ((device = net_device_next(device)) != NULL)
-		text_append(text,
-			"%u    %s              ff020000000000000000000000000001     1 "
-			"0000000C 0\n",
-			device->index, device->name);
+	while ((device = net_device_next(device)) != NULL) {
+		for (uint32_t n = 0; ip_group_entry(device, true, n, &entry); n++) {
+			text_append(text, "%-4u %-15s ", device->index, device->name);
+			for (uint32_t i = 0; i < 16; i++)
+				text_append(text, "%02x", entry.group.bytes[i]);
+			text_append(text, " %5u 0000000C 0\n", entry.users);
+		}
+	}
 }
 
 static void arp(struct text_buffer *text)

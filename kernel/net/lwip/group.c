@@ -36,3 +36,35 @@ void ip_group_leave(const struct ip_address *group, struct net_device *device)
 	}
 	ip_ticks_arm();
 }
+
+static bool entry4(const struct netif *netif, uint32_t n, struct ip_group_entry *result)
+{
+	const struct igmp_group *group = netif_igmp_data(netif);
+
+	while (group && n-- > 0)
+		group = group->next;
+	if (!group)
+		return false;
+	*result = (struct ip_group_entry){ip_address_of_ip4(&group->group_address), group->use};
+	return true;
+}
+
+static bool entry6(const struct netif *netif, uint32_t n, struct ip_group_entry *result)
+{
+	const struct mld_group *group = netif_mld6_data(netif);
+
+	while (group && n-- > 0)
+		group = group->next;
+	if (!group)
+		return false;
+	*result = (struct ip_group_entry){ip_address_of_ip6(&group->group_address), group->use};
+	return true;
+}
+
+bool ip_group_entry(
+	const struct net_device *device, bool is_v6, uint32_t n, struct ip_group_entry *result)
+{
+	const struct netif *netif = &ip_device_of(device)->netifs[0];
+
+	return is_v6 ? entry6(netif, n, result) : entry4(netif, n, result);
+}

@@ -128,8 +128,30 @@ func files() {
 	}
 }
 
+// groups are listed while somebody is a member.
+func groups() {
+	lo, err := net.InterfaceByName("lo")
+	check(err == nil, "lo: %v", err)
+	for network, group := range map[string]string{"udp4": "239.7.7.7", "udp6": "ff02::7:7"} {
+		listed := func() string {
+			addresses, err := lo.MulticastAddrs()
+			check(err == nil, "MulticastAddrs: %v", err)
+			return fmt.Sprint(addresses)
+		}
+		check(!strings.Contains(listed(), group), "%s before", group)
+		conn, err := net.ListenMulticastUDP(network, lo, &net.UDPAddr{IP: net.ParseIP(group), Port: 7777})
+		check(err == nil, "join %s: %v", group, err)
+		if err == nil {
+			check(strings.Contains(listed(), group), "%s is missing: %s", group, listed())
+			conn.Close()
+		}
+		check(!strings.Contains(listed(), group), "%s afterwards", group)
+	}
+}
+
 func main() {
 	interfaces()
+	groups()
 	requests()
 	netlink()
 	files()
