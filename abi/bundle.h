@@ -42,7 +42,7 @@ struct bundle_header {
 	char hostname[BOOT_HOSTNAME_BYTES];
 	uint64_t disks; /* struct boot_disk[]; offset from the header */
 	uint32_t disk_count;
-	uint32_t reserved;
+	uint32_t files_mib;                           /* as in struct boot_info */
 	struct boot_module modules[BOOT_MAX_MODULES]; /* base: offset from the header */
 };
 

@@ -63,7 +63,7 @@ static void open_image(struct erofs_image *image, const char *path)
 
 static unsigned parse_depth(const char *text)
 {
-	char *end;
+	char *end = NULL;
 	unsigned long depth = text != NULL ? strtoul(text, &end, 10) : 2;
 
 	if (text != NULL && (*text < '0' || *text > '9' || *end != 0 || depth > 255))

@@ -78,6 +78,9 @@ static void monitor_arguments(const struct launch *launch, struct text_list *lis
 	add_pair(list, "--kernel", find_or_fail("kernel.elf"));
 	add_pair(list, "--mem", alloc_text("%juM", (uintmax_t)(options->memory_bytes >> 20)));
 	add_pair(list, "--cpus", alloc_text("%u", options->cpus));
+	if (options->fs_bytes > 0)
+		add_pair(list, "--fs-size",
+			alloc_text("%juM", (uintmax_t)(options->fs_bytes >> 20)));
 	if (launch->files.archive_fd >= 0)
 		add_pair(list, "--files", alloc_text("/proc/self/fd/%d", launch->files.archive_fd));
 	for (unsigned i = 0; i < launch->files.image_count; i++)

@@ -47,6 +47,7 @@ static void fill_header(struct bundle_header *header, const struct options *opti
 	struct winsize size = {0};
 	struct timespec now;
 
+	header->files_mib = (uint32_t)(options->fs_bytes >> 20);
 	header->flags = BOOT_EXIT_DEBUG_PORT | (options->verbose ? BOOT_VERBOSE : 0) |
 			(options->trace_syscalls ? BOOT_TRACE_SYSCALLS : 0);
 	if (getrandom(header->seed, sizeof(header->seed), 0) != sizeof(header->seed))

@@ -129,6 +129,21 @@ static void understand_management(struct options *options)
 		report_fail(STATUS_TOOL_FAILED, "--restart is for VMs in the background: add -d");
 }
 
+static void understand_fs_size(struct options *options)
+{
+	if (options->fs_size_text == NULL)
+		return;
+	options->fs_bytes = parse_size("--fs-size", options->fs_size_text);
+	if (options->fs_bytes < 1ull << 20)
+		report_fail(STATUS_TOOL_FAILED,
+			"--fs-size %s: less than 1M (a number needs a unit: 64M)",
+			options->fs_size_text);
+	if (options->fs_bytes > options->memory_bytes)
+		report_fail(STATUS_TOOL_FAILED,
+			"--fs-size %s: more than the memory of the VM, %ju MiB; raise --mem",
+			options->fs_size_text, (uintmax_t)(options->memory_bytes >> 20));
+}
+
 static void check_environment(const struct options *options)
 {
 	for (size_t i = 0; i < options->environment.count; i++) {
@@ -152,6 +167,7 @@ void options_understand(struct options *options)
 	understand_platform(options);
 	understand_machine(options);
 	understand_memory(options);
+	understand_fs_size(options);
 	understand_cpus(options);
 	check_environment(options);
 	check_working_directory(options);
@@ -173,6 +189,7 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 		{"--files", FLAG_TEXT, &options->files, "FILE.cpio"},
 		{"--add", FLAG_LIST, &options->add, "HOST[:GUEST]"},
 		{"--rootfs", FLAG_TEXT, &options->rootfs, "DIR|TAR|IMAGE"},
+		{"--fs-size", FLAG_TEXT, &options->fs_size_text, "SIZE"},
 		{"--files-limit", FLAG_TEXT, &options->files_limit_text, "SIZE"},
 		{"--cwd", FLAG_TEXT, &options->working_directory, "DIR"},
 		{"--no-cwd-files", FLAG_SWITCH, &options->no_working_directory_files, NULL},

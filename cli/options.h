@@ -23,7 +23,8 @@ struct options {
 	const char *working_directory;
 	struct text_list environment; /* NAME=VALUE */
 	struct text_list add;         /* HOST[:GUEST] */
-	const char *rootfs;           /* a container's file tree, or NULL */
+	const char *fs_size_text;
+	const char *rootfs; /* a container's file tree, or NULL */
 	bool clean_environment;
 	bool no_working_directory_files; /* exec: do not pack the current directory */
 	const char *name;                /* of the VM for `burrow ps`, or NULL */
@@ -39,6 +40,7 @@ struct options {
 	enum machine machine;
 	uint64_t memory_bytes;
 	uint64_t files_limit_bytes;
+	uint64_t fs_bytes; /* most that files in memory may take; 0: half of the memory */
 	unsigned cpus;
 	struct restart_policy restart;
 	int json_fd; /* -1: no JSON */

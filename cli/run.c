@@ -14,6 +14,7 @@
 	"  --files FILE.cpio  archive (cpio newc) to unpack over the VM's root\n"                  \
 	"  --add HOST[:GUEST] copy a file or directory into the VM; may be repeated\n"             \
 	"  --rootfs DIR|TAR|IMAGE  a container's file tree (docker export), or an EROFS image\n"   \
+	"  --fs-size SIZE     most that files written in memory may take (default: half of it)\n"  \
 	"  --files-limit SIZE most that --add and exec may copy (default 256M)\n"                  \
 	"  --net NAME=tap:DEV a network interface of the VM on this tap device (NAME: eth0)\n"     \
 	"  --net NAME=passt   one that reaches what this machine reaches, without root\n"          \

@@ -425,6 +425,7 @@ void image_build(struct machine *machine)
 		      (options->trace_syscalls ? BOOT_TRACE_SYSCALLS : 0u);
 	info->cpu_count = options->cpus;
 	info->lapic_hz = LAPIC_HZ;
+	info->files_mib = (uint32_t)(options->fs_bytes >> 20);
 	info->start_tsc = timeline_at(MARK_START);
 	info->strings = layout->strings;
 	info->strings_bytes =

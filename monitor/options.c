@@ -16,7 +16,7 @@
 static const char usage[] =
 	"usage: burrow-monitor --kernel FILE [--mem SIZE] [--cpus N] [--files CPIO] [--image "
 	"EROFS]...\n"
-	"         [--sites FILE]\n"
+	"         [--sites FILE] [--fs-size SIZE]\n"
 	"         [--verbose] [--trace-syscalls] [--env K=V]... [--host-env] [--cwd DIR] [--name "
 	"PATH]\n"
 	"         [--net NAME,tap|stream,FD,MAC,MTU,PCAP_FD [--net-settings TEXT]]... [--sniff]\n"
@@ -187,6 +187,16 @@ static const char *parse_mount(struct options *options, const char *text)
 	return text;
 }
 
+static uint64_t parse_fs_size(const char *text)
+{
+	uint64_t bytes;
+
+	if (!options_parse_size(text, &bytes) || bytes < 1ull << 20 || bytes > OPTIONS_MEM_MAX)
+		message_fail(
+			STATUS_MONITOR_FAILED, "--fs-size %s: not a size from 1M to 512G", text);
+	return bytes;
+}
+
 static void add_image(struct options *options, const char *path)
 {
 	if (options->image_count == BOOT_MAX_IMAGES)
@@ -203,6 +213,8 @@ static bool parse_valued(struct options *options, const char *name, char *value)
 		options->files = value;
 	else if (strcmp(name, "--image") == 0)
 		add_image(options, value);
+	else if (strcmp(name, "--fs-size") == 0)
+		options->fs_bytes = value ? parse_fs_size(value) : 0;
 	else if (strcmp(name, "--sites") == 0)
 		options->sites = value;
 	else if (strcmp(name, "--name") == 0)

@@ -35,6 +35,7 @@ struct options {
 	const char *files; /* NULL: none */
 	const char *images[BOOT_MAX_IMAGES];
 	unsigned image_count;
+	uint64_t fs_bytes;     /* most that files in memory may take; 0: the kernel's default */
 	const char *sites;     /* NULL: the monitor finds them itself */
 	const char *name;      /* path and argv[0] that the program sees; NULL: those of the file */
 	const char *directory; /* working directory of the program; NULL: / */

@@ -35,6 +35,12 @@ void fake_tree_finish(void)
 	memfs_teardown();
 	fd_table_clear();
 	file_pool_trim();
+	if (memfs_root.used_pages || memfs_root.used_nodes) {
+		fprintf(stderr, "%llu pages and %llu nodes are still counted\n",
+			(unsigned long long)memfs_root.used_pages,
+			(unsigned long long)memfs_root.used_nodes);
+		abort();
+	}
 	page_alloc_counts(&counts);
 	if (counts.free_pages == counts.total_pages && heap_live_count() == 0)
 		return;

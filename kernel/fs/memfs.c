@@ -19,25 +19,58 @@ struct file_system memfs_sys = {
 	.type = "sysfs", .device = 0x16, .magic = 0x62656572, .read_only = true};
 struct file_system memfs_memfd = {.type = "tmpfs", .device = 0x1, .magic = 0x01021994};
 
+bool memfs_count_node(struct file_system *fs)
+{
+	uint64_t used = __atomic_add_fetch(&fs->used_nodes, 1, __ATOMIC_RELAXED);
+
+	if (fs->limit_nodes == 0 || used <= fs->limit_nodes)
+		return true;
+	memfs_uncount_node(fs);
+	return false;
+}
+
+void memfs_uncount_node(struct file_system *fs)
+{
+	__atomic_fetch_sub(&fs->used_nodes, 1, __ATOMIC_RELAXED);
+}
+
+/* A node and its name take about half a kilobyte. */
+void memfs_set_limit(uint64_t bytes)
+{
+	memfs_root.limit_pages = bytes >> PAGE_SHIFT;
+	memfs_root.limit_nodes = bytes / 1024;
+}
+
+static void uncount(const struct vnode *vnode)
+{
+	if (vnode->is_counted)
+		memfs_uncount_node(vnode->fs);
+}
+
 static void free_node(struct vnode *vnode)
 {
+	uncount(vnode);
 	heap_free(vnode);
 }
 
 static void free_link(struct vnode *vnode)
 {
+	uncount(vnode);
 	heap_free(vnode->data);
 	heap_free(vnode);
 }
 
 static void free_directory(struct vnode *vnode)
 {
+	uncount(vnode);
 	heap_free(vnode->data); /* the names of images behind it */
 	heap_free(vnode);
 }
 
 static void free_file(struct vnode *vnode)
 {
+	uncount(vnode);
+	memory_file_uncount_pages(memory_file_of(vnode), memory_file_of(vnode)->cache.page_count);
 	page_cache_destroy(&memory_file_of(vnode)->cache);
 	heap_free(memory_file_of(vnode));
 }
@@ -141,8 +174,11 @@ void memfs_inherit_group(const struct vnode *directory, struct vnode *vnode)
 
 static int created_node(struct vnode *directory, struct vnode *vnode, struct vnode **created)
 {
-	if (!vnode)
+	if (!vnode) {
+		memfs_uncount_node(directory->fs);
 		return -LINUX_ENOSPC;
+	}
+	vnode->is_counted = true;
 	directory->size += NAME_COST;
 	if (LINUX_S_ISTYPE(vnode->mode, LINUX_S_IFDIR))
 		directory->nlink++;
@@ -159,6 +195,8 @@ static int create(struct vnode *directory, const char *name, size_t length, uint
 
 	(void)name;
 	(void)length;
+	if (!memfs_count_node(directory->fs))
+		return -LINUX_ENOSPC;
 	if (LINUX_S_ISTYPE(mode, LINUX_S_IFREG)) {
 		vnode = memfs_new_file(directory->fs, mode & 07777);
 	} else {
@@ -174,6 +212,8 @@ static int make_directory(struct vnode *directory, const char *name, size_t leng
 {
 	(void)name;
 	(void)length;
+	if (!memfs_count_node(directory->fs))
+		return -LINUX_ENOSPC;
 	return created_node(directory, memfs_new_directory(directory->fs, mode & 07777), created);
 }
 
@@ -182,6 +222,8 @@ static int make_link(struct vnode *directory, const char *name, size_t length, c
 {
 	(void)name;
 	(void)length;
+	if (!memfs_count_node(directory->fs))
+		return -LINUX_ENOSPC;
 	return created_node(directory, memfs_new_link(directory->fs, target), created);
 }
 

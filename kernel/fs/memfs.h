@@ -49,6 +49,14 @@ static inline bool vnode_is_memory_file(const struct vnode *vnode)
 extern const struct page_source_ops memory_file_source_ops;
 /* With vnode->lock held. -EFBIG (RLIMIT_FSIZE), -EINVAL (more than fits), -EPERM (sealed). */
 int memory_file_set_size(struct memory_file *file, uint64_t bytes);
+/* Pages that the file gives back. */
+void memory_file_uncount_pages(struct memory_file *file, uint64_t count);
+/* A node that the program makes counts against the limit of its file system: false if there is
+ * no room for one more. Before it is made; memfs_uncount_node() if it is not. */
+bool memfs_count_node(struct file_system *fs);
+void memfs_uncount_node(struct file_system *fs);
+/* Limits the file system at / to this many bytes. For boot. */
+void memfs_set_limit(uint64_t bytes);
 /* For mapping reads of holes. */
 struct phys memory_file_zero_page(void);
 int memory_file_init(void);

@@ -87,6 +87,36 @@ static long read(struct file *file, struct uio *uio, uint64_t *offset)
 	return total > 0 || !faulted ? total : -LINUX_EFAULT;
 }
 
+/* ---- what files may take ------------------------------------------------------ */
+
+static bool new_page(struct memory_file *memory, uint32_t flags, struct phys *page)
+{
+	struct file_system *fs = memory->vnode.fs;
+	uint64_t used = __atomic_add_fetch(&fs->used_pages, 1, __ATOMIC_RELAXED);
+
+	if ((fs->limit_pages == 0 || used <= fs->limit_pages) && page_cache_new_page(flags, page))
+		return true;
+	memory_file_uncount_pages(memory, 1);
+	return false;
+}
+
+void memory_file_uncount_pages(struct memory_file *memory, uint64_t count)
+{
+	__atomic_fetch_sub(&memory->vnode.fs->used_pages, count, __ATOMIC_RELAXED);
+}
+
+static void discard_page(struct memory_file *memory, struct phys page)
+{
+	page_cache_discard_page(page);
+	memory_file_uncount_pages(memory, 1);
+}
+
+static void free_pages(struct memory_file *memory, const struct phys *pages, uint32_t count)
+{
+	page_cache_free(&memory->cache, pages, count);
+	memory_file_uncount_pages(memory, count);
+}
+
 /* ---- pages ---------------------------------------------------------------- */
 
 /* Puts a page that is ready in its place, unless another came first (*slot is that). */
@@ -136,7 +166,7 @@ static int make_page(struct memory_file *memory, uint64_t index, uint64_t flags,
 	const void *base = page_cache_read(&memory->cache, index, &valid);
 	int error;
 
-	if (!page_cache_new_page(base ? 0 : PAGE_ALLOC_ZERO, &page))
+	if (!new_page(memory, base ? 0 : PAGE_ALLOC_ZERO, &page))
 		return -LINUX_ENOSPC;
 	if (base) {
 		uint8_t *data = platform_phys_to_virt(page);
@@ -147,7 +177,7 @@ static int make_page(struct memory_file *memory, uint64_t index, uint64_t flags,
 	}
 	error = insert_page(memory, index, page, flags, slot);
 	if (error)
-		page_cache_discard_page(page);
+		discard_page(memory, page);
 	else if (!list_is_empty(&memory->source.areas))
 		vm_unmap_source(&memory->source, index << PAGE_SHIFT, PAGE_BYTES);
 	return error == -LINUX_EEXIST ? 0 : error;
@@ -164,7 +194,7 @@ static long write_fresh_page(struct memory_file *memory, struct uio *uio, uint64
 	uint8_t *data;
 	int error;
 
-	if (!page_cache_new_page(0, &page))
+	if (!new_page(memory, 0, &page))
 		return -LINUX_ENOSPC;
 	data = platform_phys_to_virt(page);
 	uio_copy_some_from(uio, data, PAGE_BYTES);
@@ -174,7 +204,7 @@ static long write_fresh_page(struct memory_file *memory, struct uio *uio, uint64
 	if (error == -LINUX_EEXIST)
 		memcpy(page_data(slot), data, moved);
 	if (error)
-		page_cache_discard_page(page);
+		discard_page(memory, page);
 	else if (!list_is_empty(&memory->source.areas))
 		vm_unmap_source(&memory->source, index << PAGE_SHIFT, PAGE_BYTES);
 	return error && error != -LINUX_EEXIST ? error : (long)moved;
@@ -278,7 +308,7 @@ static void drop_pages(struct memory_file *memory, uint64_t first, uint64_t last
 			vm_unmap_source(
 				&memory->source, from << PAGE_SHIFT, (first - from) << PAGE_SHIFT);
 		if (count > 0)
-			page_cache_free(&memory->cache, pages, count);
+			free_pages(memory, pages, count);
 	} while (count == PAGE_CACHE_BATCH);
 }
 
@@ -416,7 +446,7 @@ static int cover_base(struct memory_file *memory, uint64_t first, uint64_t last)
 			vm_unmap_source(
 				&memory->source, from << PAGE_SHIFT, (index - from) << PAGE_SHIFT);
 		if (count > 0)
-			page_cache_free(&memory->cache, pages, count);
+			free_pages(memory, pages, count);
 	}
 	return error;
 }

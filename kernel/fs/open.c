@@ -175,9 +175,14 @@ static int make_temporary(struct vnode *directory, uint32_t mode, struct vnode *
 		return directory->ops->create_temporary(directory, mode, vnode);
 	if (!directory->ops->create || directory->fs->storage)
 		return -LINUX_EOPNOTSUPP;
-	*vnode = memfs_new_file(directory->fs, mode);
-	if (!*vnode)
+	if (!memfs_count_node(directory->fs))
 		return -LINUX_ENOSPC;
+	*vnode = memfs_new_file(directory->fs, mode);
+	if (!*vnode) {
+		memfs_uncount_node(directory->fs);
+		return -LINUX_ENOSPC;
+	}
+	(*vnode)->is_counted = true;
 	(*vnode)->nlink = 0;
 	memfs_inherit_group(directory, *vnode);
 	return 0;

@@ -5,6 +5,7 @@
 #include "kernel/fs/image_tree.h"
 #include "kernel/fs/text_node.h"
 #include "kernel/fs/tree_fill.h"
+#include "kernel/mm/page_alloc.h"
 #include "lib/string.h"
 
 static int image_error;
@@ -57,6 +58,15 @@ static void add_images(const struct boot_info *info)
 	}
 }
 
+static void limit_files(const struct boot_info *info)
+{
+	struct page_counts counts;
+
+	page_alloc_counts(&counts);
+	memfs_set_limit(info->files_mib > 0 ? (uint64_t)info->files_mib << 20
+					    : counts.total_pages / 2 * PAGE_BYTES);
+}
+
 int vfs_image_error(void)
 {
 	return image_error;
@@ -76,6 +86,8 @@ int vfs_init(void)
 	vnode_release(root);
 	if (!error)
 		add_images(platform_boot_info());
+	if (!error)
+		limit_files(platform_boot_info());
 	if (!error)
 		error = make_directories();
 	if (!error)

@@ -76,6 +76,9 @@ struct file_system {
 	uint64_t device;  /* st_dev */
 	uint64_t magic;   /* statfs(2) */
 	uint64_t last_inode;
+	/* Of those in memory: the most that the program's files may take (0: no limit), and
+	 * what they take. Not counted is what lies in images. */
+	uint64_t limit_pages, used_pages, limit_nodes, used_nodes;
 	bool read_only;
 	bool names_vary; /* entries come and go by themselves: not cached */
 
@@ -106,6 +109,7 @@ struct vnode {
 	struct watch *watches;                 /* inotify; guarded by inotify's lock */
 	struct file_lock *locks;               /* guarded by file_lock.lock */
 	struct extended_attribute *attributes; /* guarded by lock */
+	bool is_counted;                       /* in fs->used_nodes */
 	struct shared_node *shared; /* of a file with several names in an image: image_tree.c */
 };
 

@@ -401,6 +401,18 @@ static int ask_storage(struct file_system *fs, struct linux_statfs *result)
 	return error;
 }
 
+/* What is free of the limits, as far as there is memory. */
+static void tell_limits(const struct file_system *fs, struct linux_statfs *result)
+{
+	uint64_t pages = READ_ONCE(fs->used_pages), nodes = READ_ONCE(fs->used_nodes);
+
+	result->blocks = fs->limit_pages;
+	result->free_blocks = result->available_blocks =
+		MIN(result->free_blocks, fs->limit_pages - MIN(pages, fs->limit_pages));
+	result->files = fs->limit_nodes;
+	result->free_files = fs->limit_nodes - MIN(nodes, fs->limit_nodes);
+}
+
 static long tell_file_system(struct file_system *fs, uint64_t magic, uint64_t address)
 {
 	struct linux_statfs result = {.type = magic,
@@ -422,6 +434,8 @@ static long tell_file_system(struct file_system *fs, uint64_t magic, uint64_t ad
 				: 0;
 		result.files = counts.total_pages;
 		result.free_files = result.free_blocks;
+		if (fs->limit_pages > 0)
+			tell_limits(fs, &result);
 	}
 	if (fs)
 		result.id[0] = (uint32_t)fs->device;

@@ -214,6 +214,7 @@ static void read_disks(const struct bundle_header *bundle, uint64_t bundle_phys,
 		panic("the bundle is damaged: disks");
 	boot.disks = bundle_phys + bundle->disks;
 	boot.disk_count = bundle->disk_count;
+	boot.files_mib = bundle->files_mib;
 }
 
 static void read_bundle(struct span span)
