@@ -67,7 +67,6 @@ struct platform_mapping {
 	uint64_t bytes; /* PAGE_BYTES or HUGE_PAGE_BYTES; 0: nothing mapped */
 	int protection;
 	bool owned;
-	bool dirty;
 	bool accessed;
 };
 
@@ -82,10 +81,8 @@ int platform_split(uintptr_t address);
 /* Changes the rights of the entry that maps `address`. Protection 0 keeps the page
  * but lets nobody at it; lookups still report it. No flush. */
 void platform_protect(uintptr_t address, int protection);
-/* Clears the dirty/accessed bits of the entry. No flush. */
-void platform_clean(uintptr_t address);
 /*
- * Makes the changes above (unmap, split, protect, clean) seen by every vcpu before
+ * Makes the changes above (unmap, split, protect) seen by every vcpu before
  * it returns. Ranges beyond a few pages flush everything. May be called with the
  * address-space lock held; waits for other vcpus by spinning.
  */

@@ -198,11 +198,6 @@ void platform_protect(uintptr_t address, int protection)
 	entry->protection = protection;
 }
 
-void platform_clean(uintptr_t address)
-{
-	(void)address;
-}
-
 void platform_flush(uintptr_t address, uint64_t bytes)
 {
 	fake_page_table_flush_count++;

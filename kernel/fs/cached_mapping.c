@@ -57,7 +57,7 @@ static int get_page(
 	struct storage_node *node = of(source);
 	uint64_t index = offset >> PAGE_SHIFT;
 
-	*read_only = false;
+	*read_only = !write; /* a write must come here first, to make the page dirty */
 	if (write)
 		node->was_mapped = true;
 	while (index < storage_size_pages(node)) {

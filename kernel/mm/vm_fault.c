@@ -289,71 +289,104 @@ static int source_write(struct fault *fault, const struct source_view *view)
 	return finish(VM_FAULT_SERVED);
 }
 
-/* Maps those of pages[] (from `start` on) where nothing is mapped, runs at a time. */
-static int map_source_pages(
-	struct fault *fault, uintptr_t start, const struct phys *pages, uint32_t count)
-{
-	int rights = pages_rights(fault->area, false, 0);
+/* Pages of a file around a fault: pages[first..last], the first of the window being 0. */
+struct source_window {
+	uint32_t first, last;
+	uint32_t writable; /* bit n: a write to page n need not ask the source first */
+	struct phys pages[AROUND_MAX_PAGES];
+};
 
-	for (uint32_t i = 0, run; i < count; i += run) {
-		uintptr_t at = start + i * PAGE_BYTES;
+/* Pages from `at` on that can be mapped as one: following each other in memory, of the same
+ * kind, where nothing is mapped yet. */
+static uint32_t window_run(const struct source_window *window, uint32_t at, uintptr_t start)
+{
+	const struct phys *pages = window->pages;
+	uint32_t next = at + 1;
+
+	while (next <= window->last &&
+		pages[next].raw == pages[at].raw + (next - at) * PAGE_BYTES &&
+		(window->writable >> next & 1) == (window->writable >> at & 1) &&
+		platform_lookup(start + next * PAGE_BYTES, NULL).bytes == 0)
+		next++;
+	return next - at;
+}
+
+/* `start` is the address of page 0. */
+static int map_window(struct fault *fault, uintptr_t start, const struct source_window *window)
+{
+	for (uint32_t i = window->first, run; i <= window->last; i += run) {
+		uintptr_t address = start + i * PAGE_BYTES;
+		int was = (window->writable >> i & 1) != 0 ? PAGE_WRITE : 0;
 
 		run = 1;
-		if (platform_lookup(at, NULL).bytes != 0)
+		if (platform_lookup(address, NULL).bytes != 0)
 			continue;
-		while (i + run < count && pages[i + run].raw == pages[i].raw + run * PAGE_BYTES &&
-			platform_lookup(at + run * PAGE_BYTES, NULL).bytes == 0)
-			run++;
-		if (platform_map(at, pages[i], run * PAGE_BYTES, rights, false) != 0)
+		run = window_run(window, i, start);
+		if (platform_map(address, window->pages[i], run * PAGE_BYTES,
+			    pages_rights(fault->area, false, was), false) != 0)
 			return finish(VM_FAULT_NO_MEMORY);
 		pages_account(run);
 	}
 	return finish(VM_FAULT_SERVED);
 }
 
-/* A page beside the one that is needed. */
-static bool source_peek(struct page_source *source, uint64_t offset, struct phys *phys)
+static void window_set(
+	struct source_window *window, uint32_t number, struct phys phys, bool read_only)
 {
-	bool read_only;
+	window->pages[number] = phys;
+	if (!read_only)
+		window->writable |= 1u << number;
+}
 
-	if (source->ops->peek_page != NULL)
-		return source->ops->peek_page(source, offset, phys);
-	return source->ops->get_page(source, offset, false, phys, &read_only) == 0;
+/* A page beside the one that is needed. */
+static bool window_peek(
+	struct source_window *window, uint32_t number, struct page_source *source, uint64_t offset)
+{
+	bool read_only = true;
+	struct phys phys;
+
+	if (source->ops->peek_page != NULL) {
+		if (!source->ops->peek_page(source, offset, &phys))
+			return false;
+	} else if (source->ops->get_page(source, offset, false, &phys, &read_only) != 0) {
+		return false;
+	}
+	window_set(window, number, phys, read_only);
+	return true;
 }
 
 static int source_read(
 	struct fault *fault, const struct source_view *view, uintptr_t start, uintptr_t end)
 {
-	uint64_t before = (fault->address - start) >> PAGE_SHIFT;
-	struct phys pages[AROUND_MAX_PAGES];
-	uint32_t first, last;
-	bool read_only;
-	int error;
-
+	uint32_t at = (uint32_t)((fault->address - start) >> PAGE_SHIFT);
+	struct source_window window = {.first = at, .last = at};
 	/* Offsets below `start` of the window are of the same area, so they exist. */
-	first = last = (uint32_t)before;
-	error = view->source->ops->get_page(
-		view->source, view->offset, false, &pages[first], &read_only);
+	uint64_t offset = view->offset - at * PAGE_BYTES;
+	bool read_only;
+	struct phys phys;
+	int error =
+		view->source->ops->get_page(view->source, view->offset, false, &phys, &read_only);
+
 	if (error != 0)
 		return (int)source_error(error);
-	while (first > 0 &&
-		source_peek(view->source, view->offset - (before - (first - 1)) * PAGE_BYTES,
-			&pages[first - 1]))
-		first--;
-	while (start + (last + 1) * PAGE_BYTES < end &&
-		source_peek(view->source, view->offset + (last + 1 - before) * PAGE_BYTES,
-			&pages[last + 1]))
-		last++;
+	window_set(&window, at, phys, read_only);
+	while (window.first > 0 && window_peek(&window, window.first - 1, view->source,
+					   offset + (window.first - 1) * PAGE_BYTES))
+		window.first--;
+	while (start + (window.last + 1) * PAGE_BYTES < end &&
+		window_peek(&window, window.last + 1, view->source,
+			offset + (window.last + 1) * PAGE_BYTES))
+		window.last++;
 	if (!view_is_valid(fault, view)) {
 		vm_unlock();
 		return STEP_AGAIN;
 	}
 	/* The area may have been cut meanwhile. */
-	while (start + first * PAGE_BYTES < fault->area->start)
-		first++;
-	while (start + (last + 1) * PAGE_BYTES > fault->area->end)
-		last--;
-	return map_source_pages(fault, start + first * PAGE_BYTES, &pages[first], last + 1 - first);
+	while (start + window.first * PAGE_BYTES < fault->area->start)
+		window.first++;
+	while (start + (window.last + 1) * PAGE_BYTES > fault->area->end)
+		window.last--;
+	return map_window(fault, start, &window);
 }
 
 static int step_source(struct fault *fault)

@@ -2,9 +2,10 @@
  * Page tables (Intel SDM volume 3, 4.5): the program's lower half for kernel/mm,
  * and device registers for drivers.
  *
- * Entries are written with the accessed bit set, and the dirty bit where writable
- * anonymous memory is mapped: on hosts that shadow page tables this saves an exit
- * for each, and lets the host fill in neighbours.
+ * Entries are written with the accessed bit set, and the dirty bit where they are
+ * writable: on hosts that shadow page tables this saves an exit for each, and lets
+ * the host fill in neighbours. Nobody reads the two; file systems learn of writes
+ * by rights that lack writing.
  */
 #include "platform/vm/pages.h"
 
@@ -144,7 +145,7 @@ static uint64_t rights(int protection, bool owned)
 		return bits | ENTRY_NONE;
 	bits |= ENTRY_PRESENT | ENTRY_USER;
 	if (protection & PAGE_WRITE)
-		bits |= ENTRY_WRITABLE | (owned ? ENTRY_DIRTY : 0);
+		bits |= ENTRY_WRITABLE | ENTRY_DIRTY;
 	if (!(protection & PAGE_EXECUTE))
 		bits |= ENTRY_NX;
 	return bits;
@@ -206,7 +207,6 @@ struct platform_mapping platform_lookup(uintptr_t address, uintptr_t *next)
 		.bytes = bytes,
 		.protection = protection_of(*entry),
 		.owned = (*entry & ENTRY_OWNED) != 0,
-		.dirty = (*entry & ENTRY_DIRTY) != 0,
 		.accessed = (*entry & ENTRY_ACCESSED) != 0,
 	};
 }
@@ -250,16 +250,6 @@ void platform_protect(uintptr_t address, int protection)
 		return;
 	uint64_t keep = *entry & (ENTRY_ADDRESS | ENTRY_DIRTY | ENTRY_HUGE);
 	*entry = keep | rights(protection, (*entry & ENTRY_OWNED) != 0);
-}
-
-void platform_clean(uintptr_t address)
-{
-	uint64_t bytes;
-	uintptr_t next;
-	uint64_t *entry = entry_find(address, &bytes, &next);
-
-	if (entry != NULL)
-		__atomic_fetch_and(entry, ~(ENTRY_DIRTY | ENTRY_ACCESSED), __ATOMIC_SEQ_CST);
 }
 
 /* ---- making changes seen --------------------------------------------------- */
