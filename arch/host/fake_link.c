@@ -6,6 +6,7 @@
 
 #include "arch/host/fake_threads.h"
 #include "kernel/net/net.h"
+#include "kernel/net/sntp.h"
 #include "kernel/sched/timer.h"
 
 #define TIMERS_MAX 8
@@ -92,6 +93,12 @@ static int transmit(struct net_device *device, struct packet *packet)
 }
 
 static const struct net_device_ops ops = {.transmit = transmit};
+
+/* Nobody asks a time server here. */
+void sntp_set_server(const struct ip_address *server)
+{
+	(void)server;
+}
 
 struct net_device *fake_network_start(const char *settings, uint32_t offloads)
 {

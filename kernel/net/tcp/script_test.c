@@ -357,6 +357,30 @@ TEST(both_connect_at_once)
 	end();
 }
 
+TEST(a_reset_before_accept_leaves_nothing)
+{
+	start();
+	listen_with(8);
+	for (uint16_t i = 0; i < 5; i++) {
+		peer_port = (uint16_t)(5000 + i);
+		in(TCP_SYN, 0, 0, 0);
+		OUT(TCP_SYN | TCP_ACK, 0, 1, 0);
+		in(TCP_ACK, 1, 1, 100);
+		if (i % 2)
+			in(TCP_RST, 101, 0, 0);
+	}
+	CHECK_EQUAL(tcp_live_count(), 4);
+	for (int i = 0; i < 3; i++) {
+		CHECK_EQUAL(tcp_accept(listener, &ours), 0);
+		CHECK_EQUAL(get(1000), 100);
+		tcp_close(ours, true);
+	}
+	CHECK_EQUAL(tcp_accept(listener, &ours), -LINUX_EAGAIN);
+	ours = NULL;
+	drop_caught();
+	end();
+}
+
 TEST(a_flood_of_syns_is_answered_with_cookies)
 {
 	uint32_t isn[64];

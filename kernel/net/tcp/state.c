@@ -116,8 +116,10 @@ void tcp_bury(void)
 
 void tcp_end(struct tcp *tcp, int error)
 {
-	if (tcp->parent)
+	if (tcp->parent) {
 		tcp_listen_forget(tcp);
+		tcp->is_orphan = true; /* nobody accepts it any more */
+	}
 	tcp_set_state(tcp, TCP_CLOSED);
 	tcp_timer_cancel(&tcp->timer);
 	tcp->retransmit_ns = tcp->delayed_ack_ns = tcp->keep_ns = 0;
