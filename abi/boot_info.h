@@ -94,8 +94,8 @@ struct boot_device {
 
 /*
  * A network interface that the user asked for. It belongs to the network device whose
- * configuration has this MAC address. A device without an entry is named eth0, eth1... (the
- * first free name) and has no settings.
+ * configuration has this MAC address; one of zeroes stands for the next device. A device without an
+ * entry is named eth0, eth1... (the first free name) and has no settings.
  */
 struct boot_interface {
 	char name[16]; /* "eth0", ends in NUL */

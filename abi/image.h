@@ -44,6 +44,7 @@ enum image_part_type {
 	IMAGE_PART_PROGRAM = 4, /* a whole ELF file */
 	IMAGE_PART_SITES = 5,   /* struct syscall_site[] */
 	IMAGE_PART_FILES = 6,   /* as BOOT_MODULE_FILES */
+	IMAGE_PART_TREE = 7,    /* as BOOT_MODULE_IMAGE */
 };
 
 struct image_part {

@@ -13,11 +13,11 @@
 
 #include "cli/check.h"
 #include "cli/command.h"
+#include "cli/file_images.h"
 #include "cli/flags.h"
 #include "cli/image_write.h"
 #include "cli/install.h"
 #include "cli/options.h"
-#include "cli/pack.h"
 #include "cli/version.h"
 #include "host/report.h"
 #include "lib/manifest.h"
@@ -38,6 +38,7 @@ const char build_help[] =
 	"  --cwd DIR          current directory inside the VM (default /)\n"
 	"  --files FILE.cpio  archive (cpio newc) to unpack over the VM's root\n"
 	"  --add HOST[:GUEST] put a file or directory into the VM; may be repeated\n"
+	"  --rootfs TREE      directory or tar archive that is the VM's root\n"
 	"  --files-limit SIZE most that --add may put in (default 256M)\n"
 	"  --net NAME         a network interface that whoever starts the file must give\n"
 	"  --net NAME=BACKEND as `burrow run --net`, unless the starter says otherwise\n"
@@ -91,6 +92,7 @@ static void parse(struct build *build, int argc, char **argv)
 		{"--cwd", FLAG_TEXT, &options->working_directory, "DIR"},
 		{"--files", FLAG_TEXT, &options->files, "FILE.cpio"},
 		{"--add", FLAG_LIST, &options->add, "HOST[:GUEST]"},
+		{"--rootfs", FLAG_TEXT, &options->rootfs, "TREE"},
 		{"--files-limit", FLAG_TEXT, &options->files_limit_text, "SIZE"},
 		{"--net", FLAG_LIST, &build->net, "NAME"},
 		{"-p", FLAG_LIST, &options->network.ports_text, "HOST_PORT:GUEST_PORT"},
@@ -152,19 +154,62 @@ static struct image_bytes map_installed(const char *name)
 	return map_descriptor(fd, path);
 }
 
-static struct image_bytes pack_files(const struct options *options)
+static bool links(const struct go_binary *go, const char *function)
 {
-	struct pack pack;
+	struct go_text name;
+	size_t position = 0;
 
-	if (options->files == NULL && options->add.count == 0)
+	while (go_text_next(go->functions, 0, &position, &name)) {
+		if (go_text_is(name, function))
+			return true;
+	}
+	return false;
+}
+
+/* The default files that the program may open; all, if that cannot be told. */
+static unsigned default_files(const struct check *check)
+{
+	static const struct {
+		const char *function;
+		unsigned files;
+	} users[] = {
+		{"time.LoadLocation", DEFAULT_TIME_ZONES},
+		{"crypto/x509.loadSystemRoots", DEFAULT_CERTIFICATES},
+		{"net.readServices", DEFAULT_NAMES},
+		{"net.readProtocols", DEFAULT_NAMES},
+		{"mime.TypeByExtension", DEFAULT_NAMES},
+	};
+	unsigned wanted = 0;
+
+	if (!check->is_go || check->go.functions.bytes == 0)
+		return DEFAULT_ALL;
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
+		if (links(&check->go, users[i].function))
+			wanted |= users[i].files;
+	}
+	return wanted;
+}
+
+/* Default files, --rootfs and --add. */
+static struct image_bytes make_tree(const struct options *options, const struct check *check)
+{
+	unsigned wanted = default_files(check);
+	uint64_t bytes;
+
+	if (wanted == 0 && options->rootfs == NULL && options->add.count == 0)
 		return (struct image_bytes){NULL, 0};
-	pack_open(&pack, options->files_limit_bytes, options->verbose);
-	pack.is_timeless = true;
-	if (options->files != NULL)
-		pack_archive(&pack, options->files);
-	for (size_t i = 0; i < options->add.count; i++)
-		pack_argument(&pack, options->add.items[i]);
-	return map_descriptor(pack_close(&pack), "the packed files");
+	return map_descriptor(file_images_make(options, wanted, &bytes), "the files for the VM");
+}
+
+static struct image_bytes open_archive(const struct options *options)
+{
+	int fd = options->files == NULL ? -1 : open(options->files, O_RDONLY | O_CLOEXEC);
+
+	if (options->files == NULL)
+		return (struct image_bytes){NULL, 0};
+	if (fd < 0)
+		report_fail(STATUS_TOOL_FAILED, "--files %s: %s", options->files, strerror(errno));
+	return map_descriptor(fd, options->files);
 }
 
 static struct image_bytes find_sites(const struct program *program)
@@ -354,7 +399,8 @@ int build_main(int argc, char **argv)
 	output = choose_output(build);
 	sources.program = (struct image_bytes){build->program.image, build->program.bytes};
 	sources.sites = find_sites(&build->program);
-	sources.files = pack_files(&build->options);
+	sources.files = open_archive(&build->options);
+	sources.tree = make_tree(&build->options, &build->check);
 	sources.monitor = map_installed(monitor);
 	sources.kernel = map_installed("image-kernel.elf");
 	sources.manifest = make_manifest(build, monitor);

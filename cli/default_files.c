@@ -92,14 +92,17 @@ static void add_time_zones(struct file_tree *tree)
 		file_tree_put_link(tree, "/etc/localtime", "/usr/share/zoneinfo/UTC");
 }
 
-void file_tree_add_defaults(struct file_tree *tree)
+static void add_certificates(struct file_tree *tree)
 {
-	add_time_zones(tree);
 	for (size_t i = 0; i < ARRAY_SIZE(certificates); i++) {
 		if (is_missing(tree, certificates[0]) &&
 			take(tree, certificates[i], certificates[0]))
 			break;
 	}
+}
+
+static void add_names(struct file_tree *tree)
+{
 	if (is_missing(tree, "/etc/mime.types") &&
 		!take(tree, "/etc/mime.types", "/etc/mime.types"))
 		file_tree_put_text(tree, "/etc/mime.types", media_types);
@@ -107,4 +110,14 @@ void file_tree_add_defaults(struct file_tree *tree)
 		(void)take(tree, "/etc/services", "/etc/services");
 	if (is_missing(tree, "/etc/protocols"))
 		(void)take(tree, "/etc/protocols", "/etc/protocols");
+}
+
+void file_tree_add_defaults(struct file_tree *tree, unsigned wanted)
+{
+	if (wanted & DEFAULT_TIME_ZONES)
+		add_time_zones(tree);
+	if (wanted & DEFAULT_CERTIFICATES)
+		add_certificates(tree);
+	if (wanted & DEFAULT_NAMES)
+		add_names(tree);
 }

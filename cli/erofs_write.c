@@ -365,6 +365,8 @@ static void write_inode(const struct writing *writing, size_t index)
 		.links = S_ISDIR(node->mode) ? 2 + node->directories : node->links,
 	};
 
+	if (writing->tree->is_timeless)
+		inode.mtime_seconds = inode.mtime_nanoseconds = 0;
 	if (S_ISCHR(node->mode) || S_ISBLK(node->mode))
 		inode.place = node->device;
 	if (node->xattr_bytes > 0)

@@ -81,7 +81,7 @@ static void write_defaults(int fd, const char *name)
 	struct file_tree tree;
 
 	file_tree_init(&tree, UINT64_MAX, false);
-	file_tree_add_defaults(&tree);
+	file_tree_add_defaults(&tree, DEFAULT_ALL);
 	(void)erofs_write(&tree, fd, name);
 }
 
@@ -182,7 +182,7 @@ void file_images_add(struct file_images *files, struct file_tree *tree)
 	append(files, fd);
 }
 
-int file_images_make(const struct options *options, uint64_t *bytes)
+int file_images_make(const struct options *options, unsigned wanted, uint64_t *bytes)
 {
 	struct file_tree tree;
 	int fd;
@@ -194,8 +194,9 @@ int file_images_make(const struct options *options, uint64_t *bytes)
 			options->rootfs);
 	fd = make_memory_file();
 	file_tree_init(&tree, options->files_limit_bytes, options->verbose);
+	tree.is_timeless = true;
 	file_images_fill(&tree, options);
-	file_tree_add_defaults(&tree);
+	file_tree_add_defaults(&tree, wanted);
 	*bytes = erofs_write(&tree, fd, "the files for the VM");
 	return fd;
 }

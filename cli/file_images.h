@@ -25,8 +25,8 @@ void file_images_fill(struct file_tree *tree, const struct options *options);
 /* An image of the tree, unless it is empty, over those before. */
 void file_images_add(struct file_images *files, struct file_tree *tree);
 
-/* The same in one image, for `burrow build`: default files, --rootfs, --add. Returns its
- * descriptor, of a file in memory, and its size. */
-int file_images_make(const struct options *options, uint64_t *bytes);
+/* The same in one image, for `burrow build`: the default files that are wanted (enum
+ * default_files), --rootfs, --add. Returns its descriptor, of a file in memory, and its size. */
+int file_images_make(const struct options *options, unsigned wanted, uint64_t *bytes);
 
 #endif

@@ -44,11 +44,20 @@ struct file_node {
 	bool is_inline; /* the last block lies behind the inode */
 };
 
+/* Default files, by the package of Go's library that opens them. */
+enum default_files {
+	DEFAULT_TIME_ZONES = 1,   /* time */
+	DEFAULT_CERTIFICATES = 2, /* crypto/x509 */
+	DEFAULT_NAMES = 4,        /* net, mime */
+	DEFAULT_ALL = 7,
+};
+
 struct file_tree {
 	struct file_node root;
 	uint64_t bytes, limit_bytes; /* of contents */
 	uint64_t file_count;
 	bool verbose;
+	bool is_timeless; /* leave times of change out: the same files, the same image */
 };
 
 void file_tree_init(struct file_tree *tree, uint64_t limit_bytes, bool verbose);
@@ -79,6 +88,6 @@ void file_tree_add_argument(struct file_tree *tree, const char *argument);
 /* A container's file tree: a directory, or a tar archive, maybe compressed (cli/tar.h). */
 void file_tree_add_rootfs(struct file_tree *tree, const char *path);
 /* What Go's standard library opens (default_files.c), where the tree does not have it. */
-void file_tree_add_defaults(struct file_tree *tree);
+void file_tree_add_defaults(struct file_tree *tree, unsigned wanted);
 
 #endif

@@ -313,7 +313,7 @@ static uint64_t kernel_bytes(const struct image_bytes *kernel)
 static uint64_t payload_bytes(const struct image_sources *sources)
 {
 	return ALIGN_UP(sources->program.bytes, PAGE) + ALIGN_UP(sources->sites.bytes, PAGE) +
-	       ALIGN_UP(sources->files.bytes, PAGE);
+	       ALIGN_UP(sources->files.bytes, PAGE) + ALIGN_UP(sources->tree.bytes, PAGE);
 }
 
 /* Program, sites and files are one segment. */
@@ -328,6 +328,7 @@ static void add_payload(struct writer *writer, uint64_t phys)
 		{IMAGE_PART_PROGRAM, &sources->program},
 		{IMAGE_PART_SITES, &sources->sites},
 		{IMAGE_PART_FILES, &sources->files},
+		{IMAGE_PART_TREE, &sources->tree},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {

@@ -15,7 +15,7 @@ struct image_sources {
 	struct image_bytes manifest; /* text that passes manifest_check() */
 	struct image_bytes monitor;  /* a static ELF executable without symbols */
 	struct image_bytes kernel;   /* an ELF file as of abi/kernel_image.h */
-	struct image_bytes program, sites, files;
+	struct image_bytes program, sites, files, tree;
 };
 
 /* Writes to the empty file `fd`. Returns its size or -errno; -EINVAL when monitor or kernel

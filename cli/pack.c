@@ -133,7 +133,7 @@ static void add_file(struct pack *pack, const char *host, const char *guest)
 		check_error(-errno, host);
 	entry = (struct cpio_entry){.name = guest + 1,
 		.mode = status.st_mode,
-		.mtime = pack->is_timeless ? 0 : (uint64_t)status.st_mtime,
+		.mtime = (uint64_t)status.st_mtime,
 		.bytes = (uint64_t)status.st_size};
 	check_limit(pack, entry.bytes, host);
 	check_error(cpio_add(&pack->writer, &entry), host);
@@ -170,7 +170,7 @@ static void add_tree(
 {
 	const struct cpio_entry entry = {.name = guest + 1,
 		.mode = S_IFDIR | (status->st_mode & 07777),
-		.mtime = pack->is_timeless ? 0 : (uint64_t)status->st_mtime};
+		.mtime = (uint64_t)status->st_mtime};
 	struct dirent **entries;
 	int count = scandir(host, &entries, is_named, alphasort);
 

@@ -15,7 +15,6 @@ struct pack {
 	struct cpio_writer writer;
 	uint64_t limit_bytes;
 	bool verbose;
-	bool is_timeless; /* leave times of change out: the same files, the same archive */
 	struct text_list directories; /* already in the archive */
 	int fd;
 };

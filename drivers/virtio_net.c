@@ -204,6 +204,15 @@ static void read_mtu(struct virtio_net *nic)
 	nic->net.mtu = MAX(MIN(mtu, most), MTU_MINIMUM);
 }
 
+/* An entry without a MAC address belongs to the next device, in order. */
+static bool is_for_next(const struct boot_interface *interface)
+{
+	static const uint8_t none[6];
+
+	return memcmp(interface->mac, none, sizeof(none)) == 0 &&
+	       net_device_by_name(interface->name) == NULL;
+}
+
 /* The name and the settings that go with the MAC address. */
 static const struct boot_interface *find_interface(const uint8_t mac[6])
 {
@@ -214,7 +223,8 @@ static const struct boot_interface *find_interface(const uint8_t mac[6])
 		return NULL;
 	interfaces = platform_phys_to_virt((struct phys){info->interfaces});
 	for (uint32_t i = 0; i < MIN(info->interface_count, BOOT_MAX_INTERFACES); i++) {
-		if (memcmp(interfaces[i].mac, mac, sizeof(interfaces[i].mac)) == 0)
+		if (memcmp(interfaces[i].mac, mac, sizeof(interfaces[i].mac)) == 0 ||
+			is_for_next(&interfaces[i]))
 			return &interfaces[i];
 	}
 	return NULL;

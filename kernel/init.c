@@ -1,5 +1,6 @@
 /* Boot of the kernel: one ordered list of calls, on vcpu 0, each with what it needs. */
 #include "abi/boot_info.h"
+#include "kernel/system_name.h"
 #include "kernel/block/block.h"
 #include "kernel/console.h"
 #include "kernel/entropy.h"
@@ -24,6 +25,7 @@
 #include "kernel/sched/thread.h"
 #include "kernel/signal/signal.h"
 #include "kernel/syscall/syscall.h"
+#include "lib/string.h"
 
 /* The rest of booting, in a thread of the kernel: from here on it may sleep on a device. */
 static void start_program(void *argument)
@@ -50,6 +52,9 @@ _Noreturn void kernel_main(void)
 	vm_init();
 	console_init(); /* from here on, messages reach the user's stderr */
 	rng_init();     /* its answer is mixed in when it comes */
+	if (info->hostname[0] != 0)
+		(void)system_set_node_name(
+			info->hostname, strnlen(info->hostname, sizeof(info->hostname)));
 	if (vfs_init() != 0 || console_open_standard() != 0)
 		panic("not enough memory to boot");
 	if (net_init() != 0 || resolv_conf_init() != 0)

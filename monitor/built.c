@@ -88,6 +88,8 @@ void built_open(struct machine *machine, const struct image_header *header)
 	set_file(&machine->program, header, IMAGE_PART_PROGRAM, path, fd);
 	set_file(&machine->sites, header, IMAGE_PART_SITES, path, fd);
 	set_file(&machine->files, header, IMAGE_PART_FILES, path, fd);
+	set_file(&machine->images[0], header, IMAGE_PART_TREE, path, fd);
+	machine->options.image_count = machine->images[0].path ? 1 : 0;
 	kernel_file_open_part(&machine->kernel, path, fd, kernel->offset, kernel->bytes);
 }
 

@@ -1,1 +1,1 @@
-KERNEL_SOURCES += platform/vm/boot.c platform/vm/command_line.c platform/vm/devices.c platform/vm/exit.c platform/vm/give_back.c platform/vm/interrupts.c platform/vm/note.S platform/vm/pages.c platform/vm/ports.c platform/vm/pvh.c platform/vm/startup.c
+KERNEL_SOURCES += platform/vm/boot.c platform/vm/command_line.c platform/vm/devices.c platform/vm/exit.c platform/vm/give_back.c platform/vm/interrupts.c platform/vm/note.S platform/vm/pages.c platform/vm/ports.c platform/vm/pvh.c platform/vm/pvh_image.c platform/vm/startup.c

@@ -19,6 +19,7 @@
 #include "platform/vm/command_line.h"
 #include "platform/vm/devices.h"
 #include "platform/vm/ports.h"
+#include "platform/vm/pvh_image.h"
 
 #define LOW_MEMORY_END   (1ull << 20) /* firmware's and the start-up code's */
 #define FIRST_MAP_END    (4ull << 30)
@@ -111,12 +112,14 @@ static void sort_spans(struct span *spans, size_t count)
 	}
 }
 
-static void read_memory_map(const struct hvm_start_info *start, struct span bundle)
+/* Memory below `low_end` and in `bundle` is in use. */
+static void read_memory_map(
+	const struct hvm_start_info *start, uint64_t low_end, struct span bundle)
 {
 	const struct hvm_memory *map = at_phys(start->memory_map);
 	uint64_t pool = ALIGN_UP(image_phys(kernel_end), 2 << 20);
 	struct span holes[] = {
-		{0, LOW_MEMORY_END},
+		{0, low_end},
 		{KERNEL_PHYS_LINK, pool + TABLE_POOL_BYTES},
 		{ALIGN_DOWN(bundle.start, PAGE_BYTES), ALIGN_UP(bundle.end, PAGE_BYTES)},
 	};
@@ -250,6 +253,18 @@ static void read_bundle(struct span span)
 	}
 }
 
+static struct span find_bundle(const struct hvm_start_info *start)
+{
+	const struct hvm_module *module = at_phys(start->modules);
+
+	if (start->module_count != 1)
+		panic("started without a program: boot a file that burrow build made, give a "
+		      "bundle as initial ramdisk, or use burrow run");
+	if (module->address + module->bytes > FIRST_MAP_END)
+		panic("the initial ramdisk lies above 4 GiB");
+	return (struct span){module->address, module->address + module->bytes};
+}
+
 /* ---- vcpus -------------------------------------------------------------------------- */
 
 /* QEMU tells their number in its configuration device (docs/specs/fw_cfg). */
@@ -321,24 +336,27 @@ _Noreturn void pvh_start(uint64_t start_info_phys)
 	boot.kernel_base = KERNEL_PHYS_LINK;
 	if (start->magic != PVH_START_MAGIC)
 		panic("started without PVH information");
-	if (start->module_count != 1)
-		panic("started without a program: give a bundle as initial ramdisk, or use burrow "
-		      "run");
-	const struct hvm_module *module = at_phys(start->modules);
-	struct span bundle = {module->address, module->address + module->bytes};
-	if (bundle.end > FIRST_MAP_END)
-		panic("the initial ramdisk lies above 4 GiB");
+	const char *line = start->command_line == 0 ? "" : at_phys(start->command_line);
+	const struct image_header *image = start->module_count == 0 ? pvh_image_find() : NULL;
+	struct span in_use;
 
 	init_registers();
 	mask_legacy_interrupts();
-	read_memory_map(start, bundle);
-	read_bundle(bundle);
+	if (image != NULL) {
+		pvh_image_span(image, &in_use.start, &in_use.end);
+		read_memory_map(start, KERNEL_PHYS_LINK, in_use);
+		pvh_image_read(image, line, &boot);
+	} else {
+		in_use = find_bundle(start);
+		read_memory_map(start, LOW_MEMORY_END, in_use);
+		read_bundle(in_use);
+	}
 	boot.wall_tsc = arch_ticks();
 	boot.cpu_count = count_cpus();
-	command_line_read(start->command_line == 0 ? "" : at_phys(start->command_line), &boot);
+	command_line_read(line, &boot);
 	if (boot.device_count == 0)
 		devices_scan_pci(&boot);
 	devices_assign_roles(&boot);
-	build_tables(memory_end(bundle.end));
+	build_tables(memory_end(in_use.end));
 	enter_ring3(0);
 }
