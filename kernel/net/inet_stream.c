@@ -26,8 +26,10 @@ static struct socket *wrap(uint16_t family, struct tcp *tcp)
 	struct socket *socket =
 		socket_allocate(&stream_ops, family, LINUX_SOCK_STREAM, LINUX_IPPROTO_TCP, tcp);
 
-	if (socket != NULL)
-		socket->events = tcp_events(tcp);
+	if (socket == NULL)
+		return NULL;
+	socket->events = tcp_events(tcp);
+	tcp_set_number(tcp, socket->number);
 	return socket;
 }
 

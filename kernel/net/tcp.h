@@ -101,6 +101,7 @@ struct tcp_row {
 };
 bool tcp_row_locked(uint32_t n, struct tcp_row *row);
 
+/* What tcp_row shows. */
 void tcp_set_number(struct tcp *tcp, uint64_t number);
 
 /* At boot; and the counts that tests hold against the start. */

@@ -1,8 +1,11 @@
 // What TCP sockets do beside sending and receiving: urgent data, out of band and inline, and its
-// mark; connect to AF_UNSPEC; options of the IP layer.
+// mark; connect to AF_UNSPEC; options of the IP layer; lines of /proc/net.
 package main
 
 import (
+	"fmt"
+	"os"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -173,8 +176,52 @@ func options() {
 	syscall.Close(fd)
 }
 
+// row finds the line of /proc/net/FILE that has the inode of a socket, as programs like ss do.
+func row(file string, fd int) []string {
+	link, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+	check.NoError("readlink", err)
+	var stat syscall.Stat_t
+	check.NoError("fstat", syscall.Fstat(fd, &stat))
+	check.Equal("name of the descriptor", link, fmt.Sprintf("socket:[%d]", stat.Ino))
+	text, err := os.ReadFile("/proc/net/" + file)
+	check.NoError(file, err)
+	for _, line := range strings.Split(string(text), "\n") {
+		if words := strings.Fields(line); len(words) > 9 && words[9] == fmt.Sprint(stat.Ino) {
+			return words
+		}
+	}
+	check.Fail("no inode %d in /proc/net/%s:\n%s", stat.Ino, file, text)
+	return nil
+}
+
+func listed() {
+	listener, name := listen()
+	client := socket()
+	check.NoError("connect", syscall.Connect(client, name))
+	server := accept(listener)
+	send(client, 0, "unread")
+	until(server, pollIn)
+	local := fmt.Sprintf("0100007F:%04X", name.Port)
+	words := row("tcp", listener)
+	check.That(words[1] == local && words[2] == "00000000:0000" && words[3] == "0A", "listener: %v", words)
+	words = row("tcp", server)
+	check.That(words[1] == local && words[3] == "01" && strings.HasSuffix(words[4], ":00000006"), "server: %v", words)
+	words = row("tcp", client)
+	check.That(words[2] == local && words[3] == "01", "client: %v", words)
+	for _, fd := range []int{client, server, listener} {
+		syscall.Close(fd)
+	}
+	datagrams, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
+	check.NoError("socket", err)
+	check.NoError("bind", syscall.Bind(datagrams, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	words = row("udp", datagrams)
+	check.That(strings.HasPrefix(words[1], "0100007F:") && words[3] == "07", "UDP: %v", words)
+	syscall.Close(datagrams)
+}
+
 func main() {
 	urgent()
+	listed()
 	disconnect()
 	options()
 	check.OK()
