@@ -10,6 +10,12 @@
 /* Whether st_blocks is what tmpfs says; what is allocated when is up to a file system. */
 extern const bool test_mount_counts_blocks;
 
+/* Bits of modes that are kept as they are given. */
+extern const unsigned test_mount_modes;
+
+/* All that tmpfs offers: attributes of the trusted namespace, O_TMPFILE. */
+extern const bool test_mount_is_whole;
+
 /* Makes the directory; nothing of it is open or current when it goes. */
 void test_mount_start(const char *path);
 void test_mount_finish(void);

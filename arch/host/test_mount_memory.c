@@ -6,6 +6,8 @@
 #include "kernel/fs/vfs.h"
 #include "abi/linux/fcntl.h"
 
+const unsigned test_mount_modes = 07777;
+const bool test_mount_is_whole = true;
 const bool test_mount_counts_blocks = true;
 
 void test_mount_start(const char *path)

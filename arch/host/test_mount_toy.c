@@ -7,6 +7,8 @@
 
 #define BLOCKS 100000
 
+const unsigned test_mount_modes = 07777;
+const bool test_mount_is_whole = true;
 const bool test_mount_counts_blocks = false;
 
 void test_mount_start(const char *path)

@@ -626,6 +626,10 @@ static int sync(struct file *file, bool data_only)
 
 static void release(struct file *file)
 {
+	struct storage_node *node = of(file);
+
+	if (node->vnode.fs->writes_on_close && file_is_writable(file) && node->vnode.nlink != 0)
+		(void)storage_write_pages(node, 0, LAST_PAGE - 1, true); /* fsync tells errors */
 	heap_free(file->data);
 }
 

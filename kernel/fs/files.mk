@@ -87,3 +87,12 @@ kernel/fs/ext4/crash_test_SOURCES := $(EXT4_TEST_SOURCES)
 
 FUZZERS += kernel/fs/ext4/ext4_fuzz
 kernel/fs/ext4/ext4_fuzz_SOURCES := $(EXT4_TEST_SOURCES)
+
+# Directories of the host.
+FUSE_SOURCES := $(filter-out %_test.c %_fuzz.c,$(sort $(wildcard kernel/fs/fuse/*.c)))
+KERNEL_SOURCES += $(FUSE_SOURCES)
+
+UNIT_TESTS += kernel/fs/fuse/fuse_differential_test
+# Not := since FS_SERVER_SOURCES is read later.
+kernel/fs/fuse/fuse_differential_test_SOURCES = $(FS_SOURCES) $(FS_CALLS) $(FS_PEERS) \
+	$(FUSE_SOURCES) $(FS_SERVER_SOURCES) arch/host/test_mount_fuse.c

@@ -87,6 +87,7 @@ struct file_system {
 	void *data;                   /* the file system's */
 	uint64_t entry_timeout_ns;    /* a name is asked again after that; UINT64_MAX: never */
 	uint64_t negative_timeout_ns; /* the same for missing names; 0: always asked */
+	bool writes_on_close;         /* others look at files: close(2) writes what is dirty */
 	bool is_closed;               /* unmounted: nothing more is asked of it */
 };
 
