@@ -41,6 +41,21 @@ static bool take_suffix(char *text, const char *suffix)
 	return true;
 }
 
+/* Absolute, and the same however it is read. */
+static bool is_plain_path(const char *path)
+{
+	if (path[0] != '/' || path[1] == 0)
+		return false;
+	for (const char *at = path; at != NULL && *at != 0; at = strchr(at + 1, '/')) {
+		size_t bytes = strcspn(at + 1, "/");
+
+		if (bytes == 0 || (at[1] == '.' && bytes == 1) ||
+			(at[1] == '.' && at[2] == '.' && bytes == 2))
+			return false;
+	}
+	return true;
+}
+
 static void take_mount_path(
 	const struct disks *disks, const char *text, char *file, struct boot_disk *boot)
 {
@@ -51,7 +66,7 @@ static void take_mount_path(
 		return;
 	*colon = 0;
 	path = colon + 1;
-	if (path[1] == 0 || strlen(path) >= sizeof(boot->mount_path))
+	if (!is_plain_path(path) || strlen(path) >= sizeof(boot->mount_path))
 		report_fail(STATUS_TOOL_FAILED,
 			"--disk %s: cannot be mounted at %s; write a path such as /var/lib/data",
 			text, path);

@@ -64,6 +64,7 @@ static void mount_disk(const struct boot_disk *disk)
 	struct file_system *fs = NULL;
 	struct vnode *root = NULL;
 	bool read_only;
+	int error;
 
 	if (device == NULL)
 		refuse(disk, "there is no such device");
@@ -71,7 +72,11 @@ static void mount_disk(const struct boot_disk *disk)
 	check(disk, open_volume(device, read_only, &fs, &root));
 	memcpy(source, prefix, sizeof(prefix));
 	memcpy(source + sizeof(prefix) - 1, device->name, strlen(device->name) + 1);
-	check(disk, vfs_mount(disk->mount_path, source, fs, root));
+	error = vfs_mount(disk->mount_path, source, fs, root);
+	/* A volume that was opened is closed again: it could be mounted elsewhere. */
+	if (error != 0 && fs->storage->unmount != NULL)
+		(void)fs->storage->unmount(fs);
+	check(disk, error);
 }
 
 void boot_mounts_start(const struct boot_info *info)

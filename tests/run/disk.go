@@ -93,6 +93,12 @@ func diskTasks(opts options, program string, platform machine.Platform) (tasks [
 		}})
 	}
 	tasks = append(tasks,
+		task{name: taskName("disk", "mounting", "default", platform), skip: needsTools("mke2fs", "e2fsck"), run: func() string {
+			return withDirectory(func(dir string) string { return mounting(opts, platform, program, dir) })
+		}},
+		task{name: taskName("disk", "host-device", "default", platform), skip: needsRoot(), run: func() string {
+			return withDirectory(func(dir string) string { return hostDevice(opts, platform, program, dir) })
+		}},
 		task{name: taskName("disk", "in-use", "default", platform), run: func() string {
 			return withDirectory(func(dir string) string { return secondVM(opts, platform, program, dir) })
 		}},
@@ -105,6 +111,69 @@ func diskTasks(opts options, program string, platform machine.Platform) (tasks [
 func needsRoot() string {
 	if os.Getuid() != 0 {
 		return "mounting a small file system needs root"
+	}
+	return ""
+}
+
+func needsTools(names ...string) string {
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil {
+			if _, err := os.Stat("/usr/sbin/" + name); err != nil {
+				return "no " + name + "; apt-get install e2fsprogs"
+			}
+		}
+	}
+	return ""
+}
+
+// mounting: what cannot be mounted ends the machine before the program starts, with a line that
+// says why, and leaves the volume as it was.
+func mounting(opts options, platform machine.Platform, program, dir string) string {
+	refusal := func(name, path, why string) diskRun {
+		return diskRun{flags: []string{"--disk", "data={}/" + name + ":" + path}, status: 126, stderr: why}
+	}
+	if output, err := exec.Command(machine.Burrow(opts.root), "volume", "create", filepath.Join(dir, "volume"), "32M").CombinedOutput(); err != nil {
+		return string(output)
+	}
+	damaged, err := os.ReadFile(filepath.Join(dir, "volume"))
+	if err != nil {
+		return err.Error()
+	}
+	copy(damaged[1024+0x10:], "damaged")
+	if err := os.WriteFile(filepath.Join(dir, "damaged"), damaged, 0o600); err != nil {
+		return err.Error()
+	}
+	runs := []diskRun{
+		refusal("disk", "/data", "disk data: cannot mount it at /data: it holds no file system that is known here"),
+		refusal("damaged", "/data", "disk data: cannot mount it at /data: its file system is damaged"),
+		refusal("volume", "/dev/null", "disk data: cannot mount it at /dev/null: that is not a directory"),
+		refusal("volume", "/dev", "disk data: cannot mount it at /dev: something else is mounted there"),
+		{flags: []string{"--disk", "data={}/disk", "--disk", "volume={}/volume:/data:ro"}, args: []string{"keep"}, stdout: "ok\n"},
+	}
+	for _, run := range runs {
+		if wrong := run.on(opts, platform, program, dir); wrong != "" {
+			return wrong
+		}
+	}
+	if output, err := exec.Command(machine.Burrow(opts.root), "volume", "check", filepath.Join(dir, "volume")).CombinedOutput(); err != nil {
+		return string(output)
+	}
+	return ""
+}
+
+// hostDevice: a block device of the host, with sectors of 4096 bytes.
+func hostDevice(opts options, platform machine.Platform, program, dir string) string {
+	output, err := exec.Command("losetup", "-f", "--show", "-b", "4096", filepath.Join(dir, "disk")).CombinedOutput()
+	if err != nil {
+		return "" // no loop devices here, as in many containers
+	}
+	device := strings.TrimSpace(string(output))
+	defer exec.Command("losetup", "-d", device).Run()
+	for _, mode := range []string{"keep", "kept"} {
+		run := diskRun{flags: []string{"--disk", "data=" + device}, args: []string{mode}, stdout: "ok\n"}
+		if wrong := run.on(opts, platform, program, dir); wrong != "" {
+			return wrong
+		}
 	}
 	return ""
 }
