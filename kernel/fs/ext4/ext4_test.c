@@ -109,7 +109,7 @@ static int remove_name(struct ext4_inode *directory, const char *name)
 	return error;
 }
 
-/* ---- the model -------------------------------------------------------------------- */
+/* ---- the model ----------------------------------------------------- */
 
 #define MODEL_FILES 64
 #define MODEL_NAMES 200
@@ -474,7 +474,7 @@ TEST(random_operations_without_checksums)
 	run_model(32 * MIB, "-b 4096 -O ^metadata_csum,^64bit", 2, 1000);
 }
 
-/* ---- large directories ---------------------------------------------------------------- */
+/* ---- large directories --------------------------------------------- */
 
 static void many_names(uint32_t count, const char *options)
 {
@@ -557,7 +557,7 @@ TEST(listing)
 	close_volume();
 }
 
-/* ---- extents ------------------------------------------------------------------------------ */
+/* ---- extents ------------------------------------------------------- */
 
 /* Every other block: a deep tree; then it is filled, and cut down. */
 TEST(fragmented_file)
@@ -608,8 +608,7 @@ TEST(far_ends)
 	close_volume();
 }
 
-/* ---- nodes of all kinds -----------------------------------------------------------------------
- */
+/* ---- nodes of all kinds -------------------------------------------- */
 
 TEST(kinds)
 {
@@ -715,8 +714,7 @@ TEST(xattrs_of_all_sizes)
 	close_volume();
 }
 
-/* ---- what others wrote --------------------------------------------------------------------------
- */
+/* ---- what others wrote --------------------------------------------- */
 
 TEST(an_image_filled_by_mke2fs)
 {
@@ -740,6 +738,46 @@ TEST(an_image_filled_by_mke2fs)
 	inode = fake_volume_lookup(&volume, root(), "link");
 	CHECK_EQUAL(ext4_read_link(inode, text, sizeof(text)), 6);
 	close_volume();
+}
+
+/*
+ * A journal that debugfs wrote: blocks 20000 and 20001 are written by a transaction, which
+ * revokes the second.
+ */
+static void replay(const char *options, const char *journal)
+{
+	static const char name[] = "/tmp/burrow-ext4-journal";
+	char command[1024];
+	uint8_t *image = malloc(32 * MIB);
+	int fd;
+
+	start();
+	snprintf(command, sizeof(command),
+		"PATH=$PATH:/sbin:/usr/sbin; rm -f %s && truncate -s 32M %s && "
+		"mke2fs -q -t ext4 -b 1024 %s %s && yes new | head -c 2048 >%s.data && "
+		"printf 'jo %s\\njw -b 20000,20001 %s.data\\njw -r 20001 /dev/null\\njc\\n' "
+		">%s.commands && debugfs -w -f %s.commands %s >/dev/null 2>&1",
+		name, name, options, name, name, journal, name, name, name, name);
+	CHECK_EQUAL(system(command), 0);
+	fd = open(name, O_RDONLY);
+	CHECK_EQUAL(read(fd, image, 32 * MIB), 32 * MIB);
+	close(fd);
+	CHECK(image[20000 * 1024] != 'n');
+	CHECK_EQUAL(fake_volume_open(&volume, image, 32 * MIB), 0);
+	CHECK_EQUAL(memcmp(image + 20000 * 1024, "new\nnew\n", 8), 0);
+	CHECK(image[20001 * 1024] != 'n');
+	close_volume();
+	snprintf(command, sizeof(command), "rm -f %s*", name);
+	CHECK_EQUAL(system(command), 0);
+}
+
+TEST(journals_of_debugfs)
+{
+	if (system("PATH=$PATH:/sbin:/usr/sbin; command -v debugfs >/dev/null") != 0)
+		return;
+	replay("", "-c");
+	replay("-O ^metadata_csum", "");
+	replay("-O ^64bit", "-c");
 }
 
 /* ---- refusals

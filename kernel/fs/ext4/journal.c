@@ -31,7 +31,7 @@
 #define MOST_COMPLAINTS  10
 #define COMMIT_AFTER_NS  5000000000ull
 #define CHECKPOINT_BATCH 256
-#define FEW_BLOCKS       1024 /* free ones: busy ones are worth a commit */
+#define FEW_BLOCKS       1024u /* free ones: busy ones are worth a commit */
 #define LARGE_CHUNKS     32
 #define HELD_LOOK_NS     2000000
 
@@ -81,7 +81,8 @@ bool transaction_is_large(const struct ext4 *fs)
 /* Blocks are short, and some could be used again after a commit. */
 static bool wants_blocks_back(const struct ext4 *fs)
 {
-	return fs->busy_blocks > 0 && fs->free_blocks - fs->busy_blocks < FEW_BLOCKS;
+	return fs->busy_blocks > 0 &&
+	       fs->free_blocks - fs->busy_blocks < MIN(FEW_BLOCKS, fs->block_count / 64);
 }
 
 static int fill_spares(struct ext4 *fs)
