@@ -446,6 +446,60 @@ TEST(a_peer_that_acknowledges_late_is_asked)
 	end();
 }
 
+static void do_anything(struct tcp **tcp)
+{
+	switch (random() % 8) {
+	case 0:
+		tcp_close(*tcp, random() % 2);
+		*tcp = NULL;
+		break;
+	case 1:
+		(void)tcp_shutdown(*tcp, (uint32_t)(1 + random() % 3));
+		break;
+	case 2:
+	case 3:
+		(void)get(*tcp, buffer, (size_t)(1 + random() % 100000));
+		break;
+	case 4:
+		tcp_disconnect(*tcp);
+		break;
+	default:
+		(void)put(*tcp, buffer, (size_t)(1 + random() % 100000));
+	}
+}
+
+/* Ends do what they like, also before they are accepted, and lose segments. */
+TEST(connections_cut_anywhere_leave_nothing)
+{
+	enum { COUNT = 16 };
+	struct tcp *tcps[COUNT] = {NULL};
+
+	start();
+	srandom(7);
+	fake_network.delay_ns = 2 * MS;
+	fake_network.jitter_ns = 1 * MS;
+	fake_network.lose_per_mille = 20;
+	listen_at(4);
+	for (int i = 0; i < 20000; i++) {
+		struct tcp **tcp = &tcps[random() % COUNT];
+
+		if (*tcp != NULL) {
+			do_anything(tcp);
+		} else if (random() % 2) {
+			*tcp = tcp_create(false);
+			CHECK_EQUAL(tcp_connect(*tcp, &server_name), -LINUX_EINPROGRESS);
+		} else {
+			(void)tcp_accept(listener, tcp);
+		}
+		fake_network_run((uint64_t)random() % (3 * MS));
+	}
+	for (int i = 0; i < COUNT; i++) {
+		if (tcps[i] != NULL)
+			tcp_close(tcps[i], false);
+	}
+	end();
+}
+
 TEST(segments_coalesce_by_nagle_and_cork)
 {
 	struct tcp_options options;
