@@ -174,7 +174,7 @@ struct boot_info {
 
 	uint64_t disks;      /* struct boot_disk[disk_count]; stays where it is */
 	uint32_t disk_count; /* at most BOOT_MAX_DISKS */
-	uint32_t files_mib; /* most that files in memory may take; 0: half of the memory */
+	uint32_t files_mib;  /* most that files in memory may take; 0: half of the memory */
 
 	struct boot_region regions[BOOT_MAX_REGIONS];
 	struct boot_module modules[BOOT_MAX_MODULES];
