@@ -42,6 +42,7 @@ struct cpu {
 	/* Used by this vcpu only. */
 	bool preempt_wanted;   /* a waiting thread deserves to run before the slice ends */
 	uint64_t armed_at;     /* tick count the hardware timer is set to, or UINT64_MAX */
+	uint64_t look_ticks;   /* how long a thread may run before sleepers' timers interrupt it */
 	uint64_t next_kick;    /* not before: earlier kicks were of no use */
 	uint64_t help_at;      /* a kick was put off until then, or UINT64_MAX */
 	uint64_t kicks_wanted; /* vcpus to kick when no lock is held, one bit each */
@@ -59,6 +60,7 @@ struct cpu {
 struct sched_tunables {
 	uint64_t slice, steal_age, starved, wake_preempt, burst;
 	uint64_t spin, poll_min, poll_max, lead_max, patience_min, patience_max, return_interval;
+	uint64_t look_min, look_max;
 };
 
 extern struct cpu sched_cpus[BOOT_MAX_CPUS];

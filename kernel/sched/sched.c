@@ -16,6 +16,8 @@
 #define STARVED_NS         8000000ull /* spent threads wait no longer for ready ones */
 #define WAKE_PREEMPT_NS    1000000ull /* a run this long gives way to a thread that wakes */
 #define BURST_NS           1000000ull /* runs up to this count as short */
+#define LOOK_MIN_NS        WAKE_PREEMPT_NS
+#define LOOK_MAX_NS        8000000ull
 #define RETURN_INTERVAL_NS 100000000  /* between rounds of giving memory back */
 
 LARGE_TABLE struct cpu sched_cpus[BOOT_MAX_CPUS];
@@ -92,11 +94,19 @@ static bool may_run_on(const struct thread *thread, const struct cpu *cpu)
 /* Makes sure that this vcpu is interrupted when the current thread's slice ends (if
  * others wait), at the next timer and at the next CPU-time timer. Setting the
  * hardware costs microseconds: an earlier setting is left, and looked at again when
- * it has fired. */
+ * it has fired.
+ *
+ * A thread whose sleep ends would not run before the current one has for WAKE_PREEMPT_NS,
+ * and threads that serve a network run for some microseconds, idling in between, where
+ * timers are looked at without an interrupt (which takes a hundred times as long with all
+ * that belongs to it). Go's sysmon alone sleeps for 20 us again and again. So sleepers are
+ * looked for after a while only, which grows as long as nobody is found that way. */
 static void program_timer(struct cpu *cpu, struct thread *current)
 {
 	uint64_t needed = timer_next_ticks(cpu->index);
 
+	if (timer_next_is_sleep(cpu->index))
+		needed = MAX(needed, current->last_switch + cpu->look_ticks);
 	if (READ_ONCE(cpu->queued)) {
 		needed = MIN(needed, MIN(cpu->slice_end, cpu->help_at));
 	}
@@ -122,7 +132,10 @@ void sched_on_timer(void)
 	struct cpu *cpu = cpu_self();
 
 	cpu->armed_at = UINT64_MAX;
-	timer_run_expired();
+	if (timer_run_expired())
+		cpu->look_ticks = sched_ticks.look_min;
+	else
+		cpu->look_ticks = MIN(cpu->look_ticks * 2, sched_ticks.look_max);
 	WRITE_ONCE(thread_current()->need_resched, true);
 }
 
@@ -604,6 +617,8 @@ static void init_tunables(void)
 	ticks->patience_min = clock_ticks_of_duration(50000);
 	ticks->patience_max = clock_ticks_of_duration(1000000);
 	ticks->return_interval = clock_ticks_of_duration(RETURN_INTERVAL_NS);
+	ticks->look_min = clock_ticks_of_duration(LOOK_MIN_NS);
+	ticks->look_max = clock_ticks_of_duration(LOOK_MAX_NS);
 }
 
 static void init_cpu(struct cpu *cpu, uint32_t index)
@@ -613,6 +628,7 @@ static void init_cpu(struct cpu *cpu, uint32_t index)
 	list_init(&cpu->spent);
 	cpu->armed_at = cpu->help_at = UINT64_MAX;
 	cpu->poll_ticks = sched_ticks.poll_min;
+	cpu->look_ticks = sched_ticks.look_min;
 	cpu->current = &cpu->idle;
 	cpu->idle.cpu = index;
 	cpu->idle.is_kernel = true;

@@ -17,6 +17,7 @@ struct timer_heap {
 	struct spinlock lock; /* rank 38 */
 	struct timer *root;
 	uint64_t next_ticks; /* deadline of root; read without the lock */
+	bool next_is_sleep;  /* root wakes a thread, and does nothing else; the same */
 } ALIGNED(64);
 
 static struct timer_heap heaps[BOOT_MAX_CPUS] = {
@@ -80,8 +81,10 @@ static void set_root(struct timer_heap *heap, struct timer *root)
 		return;
 	}
 	root->back = &heap->root;
-	if (changed)
+	if (changed) {
+		WRITE_ONCE(heap->next_is_sleep, root->sleeper != NULL);
 		WRITE_ONCE(heap->next_ticks, clock_ticks_of_ns(root->deadline_ns));
+	}
 }
 
 static void heap_remove(struct timer_heap *heap, struct timer *timer)
@@ -189,6 +192,11 @@ uint64_t timer_next_ticks(uint32_t cpu)
 	return READ_ONCE(heaps[cpu].next_ticks);
 }
 
+bool timer_next_is_sleep(uint32_t cpu)
+{
+	return READ_ONCE(heaps[cpu].next_is_sleep);
+}
+
 /*
  * Fires the first timer of a heap, whose lock is held and is released. Nobody waits
  * for the end of a sleeper's wake-up: the vcpu that does it may be stopped by the host
@@ -214,16 +222,19 @@ static void fire_first(struct timer_heap *heap)
 	__atomic_sub_fetch(&timer->running, 1, __ATOMIC_RELEASE);
 }
 
-void timer_run_expired(void)
+bool timer_run_expired(void)
 {
 	struct timer_heap *heap = &heaps[arch_cpu_index()];
+	bool found = false;
 
 	while (arch_ticks() >= READ_ONCE(heap->next_ticks)) {
 		spin_lock(&heap->lock);
 		if (!heap->root || clock_monotonic_ns() < heap->root->deadline_ns) {
 			spin_unlock(&heap->lock);
-			return;
+			return found;
 		}
 		fire_first(heap);
+		found = true;
 	}
+	return found;
 }

@@ -38,10 +38,12 @@ uint64_t timer_remaining_ns(struct timer *timer);
 
 /* For sched.c: a timer that wakes `sleeper`; it is not touched any more once it is out
  * of its heap, so timer_cancel() suffices. Arming without telling the scheduler; the tick count of
- * this vcpu's earliest deadline (UINT64_MAX: none); runs what is due on this vcpu. */
+ * this vcpu's earliest deadline (UINT64_MAX: none), and whether it is a sleeper's; runs what is
+ * due on this vcpu: true if anything was. */
 void timer_init_sleep(struct timer *timer, struct thread *sleeper);
 void timer_insert(struct timer *timer, uint64_t deadline_ns);
 uint64_t timer_next_ticks(uint32_t cpu);
-void timer_run_expired(void);
+bool timer_next_is_sleep(uint32_t cpu);
+bool timer_run_expired(void);
 
 #endif
