@@ -647,6 +647,29 @@ TEST(kinds)
 	close_volume();
 }
 
+TEST(no_inode_is_left)
+{
+	struct ext4_new what = {.mode = LINUX_S_IFREG | 0600};
+	struct ext4_inode inode;
+	char name[16];
+	int error = 0;
+
+	open_volume(32 * MIB, "-b 4096 -N 128");
+	for (int i = 0; error == 0; i++) {
+		int length = snprintf(name, sizeof(name), "%d", i);
+
+		CHECK(i < 1000);
+		memset(&inode, 0xa5, sizeof(inode));
+		error = ext4_create(root(), name, (size_t)length, &what, &inode);
+		inode_unload(&inode); /* also after the error */
+	}
+	CHECK_EQUAL(error, -LINUX_ENOSPC);
+	memset(&inode, 0xa5, sizeof(inode));
+	CHECK_EQUAL(ext4_create_nameless(root(), &what, &inode), -LINUX_ENOSPC);
+	inode_unload(&inode);
+	close_volume();
+}
+
 TEST(directories_move)
 {
 	struct ext4_inode *a, *b, *c, *at;

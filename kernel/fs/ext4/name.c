@@ -176,6 +176,7 @@ int ext4_create(struct ext4_inode *directory, const char *name, size_t length,
 {
 	int error = ext4_begin(directory->fs);
 
+	memset(created, 0, sizeof(*created)); /* so that it can be unloaded after errors */
 	if (error)
 		return error;
 	return ext4_end(directory->fs, create_locked(directory, name, length, what, created));
@@ -198,6 +199,7 @@ int ext4_create_nameless(
 {
 	int error = ext4_begin(directory->fs);
 
+	memset(created, 0, sizeof(*created));
 	if (error)
 		return error;
 	return ext4_end(directory->fs, create_nameless_locked(directory, what, created));
