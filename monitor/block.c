@@ -55,6 +55,8 @@ const char *block_use_file(struct block_device *device, int fd)
 	return NULL;
 }
 
+/* Sandbox, disk: preadv pwritev preadv2 fdatasync fallocate flock fcntl ioctl lseek fstat */
+
 /* Locks of open file descriptions (not of the process) and flock do not see each other; both
  * are common, and some host file systems have but one. The lock ends with the monitor. */
 static void lock_file(const struct block_device *device, const char *path)

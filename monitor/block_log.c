@@ -7,6 +7,8 @@
 #include "monitor/block_log.h"
 #include "monitor/message.h"
 
+/* Sandbox, disk: write writev */
+
 void block_log_open(struct block_log *log, const char *path)
 {
 	pthread_mutex_init(&log->lock, NULL);

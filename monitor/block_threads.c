@@ -16,6 +16,11 @@
 #define WAKE_US      50 /* what the doorbell and waking up take of the time of a request */
 #define STACK_BYTES  (128u << 10)
 
+/* Threads come and go, and each request has memory of its own. */
+/* Sandbox, disk: clone clone3 mmap munmap mprotect brk madvise set_robust_list rseq */
+/* Sandbox, disk: exit gettid sched_yield */
+/* Sandbox, disk: clock_gettime */
+
 static void *run(void *argument);
 
 static void start_thread(struct block_device *device)

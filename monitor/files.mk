@@ -1,4 +1,16 @@
-MONITOR_SOURCES += monitor/main.c monitor/built.c monitor/built_net.c monitor/options.c monitor/message.c monitor/timeline.c \
+# Which host system calls are allowed is written in the sources.
+GENERATED := $(BUILD)/generated
+$(GENERATED)/monitor/sandbox_calls.h: scripts/sandbox-calls $(wildcard monitor/*.c)
+	@mkdir -p $(@D)
+	@scripts/sandbox-calls $(filter %.c,$^) >$@
+$(BUILD)/host/monitor/sandbox.c.o: $(GENERATED)/monitor/sandbox_calls.h
+$(BUILD)/host/monitor/sandbox.c.o: HOST_CFLAGS += -I$(GENERATED)
+$(BUILD)/test/monitor/sandbox_test: $(GENERATED)/monitor/sandbox_calls.h
+UNIT_TESTS += monitor/sandbox_test
+monitor/sandbox_test_SOURCES := monitor/sandbox.c
+monitor/sandbox_test_CFLAGS := -I$(GENERATED)
+
+MONITOR_SOURCES += monitor/sandbox.c monitor/main.c monitor/built.c monitor/built_net.c monitor/options.c monitor/message.c monitor/timeline.c \
 	monitor/kernel_file.c monitor/layout.c monitor/give_back.c monitor/guest_memory.c monitor/image.c \
 	monitor/vm.c monitor/cpuid.c monitor/vcpu.c monitor/ring.c monitor/stream.c \
 	monitor/block.c monitor/block_log.c monitor/block_threads.c monitor/io_disk.c \

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* Sandbox, base: madvise */
+
 /* The rest is the monitor's: rings and page tables below, files mapped above. */
 static bool is_free_ram(const struct layout *layout, uint64_t base)
 {

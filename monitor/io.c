@@ -35,6 +35,8 @@
 #include "monitor/stream.h"
 #include "monitor/timeline.h"
 
+/* Sandbox, base: poll read write ioctl futex exit_group */
+
 #define WATCH_US         20
 #define LOOK_US          200
 #define NET_AWAKE_MIN_US 4 /* after the last frame */

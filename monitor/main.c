@@ -20,7 +20,9 @@
 #include "monitor/io.h"
 #include "monitor/message.h"
 #include "monitor/record.h"
+#include "monitor/sandbox.h"
 #include "monitor/signals.h"
+#include "monitor/teardown.h"
 #include "monitor/timeline.h"
 #include "monitor/vcpu.h"
 #include "monitor/vm.h"
@@ -111,11 +113,21 @@ static void plan_memory(void)
 	timeline_mark(MARK_MEMORY);
 }
 
+/* The last thing before a thread does what the guest wants. */
+static void enter_sandbox(void)
+{
+	const struct sandbox_needs needs = {.has_net = machine.options.interface_count > 0,
+		.has_disk = machine.options.disk_count > 0};
+
+	sandbox_enter(&needs);
+}
+
 static void *run_secondary_vcpu(void *argument)
 {
 	struct vcpu *vcpu = argument;
 
 	vcpu_create(vcpu, &machine, (unsigned)(vcpu - vcpus));
+	enter_sandbox();
 	gate_wait(&machine.slots_ready);
 	vcpu_run(vcpu);
 }
@@ -159,6 +171,7 @@ static void *run_io(void *argument)
 	for (unsigned i = 1; i < machine.options.cpus; i++)
 		start_thread(run_secondary_vcpu, &vcpus[i]);
 	io_connect(&machine);
+	enter_sandbox();
 	io_run(&machine);
 }
 
@@ -175,6 +188,7 @@ int main(int argc, char **argv)
 	if (machine.options.record_fd != 0)
 		record_open(machine.options.record_fd);
 	signals_block();
+	teardown_init();
 	signal(SIGBUS, on_bus_error);
 	timeline_mark(MARK_OPTIONS);
 	if (built)
@@ -183,6 +197,7 @@ int main(int argc, char **argv)
 		open_files();
 	find_program_path();
 	vm_open(&machine);
+	sandbox_prepare();
 	plan_memory();
 	machine.is_virtualized = cpuid_is_virtualized();
 	machine.needs_cpuid = cpuid_is_intercepted();
@@ -191,5 +206,6 @@ int main(int argc, char **argv)
 	vm_set_memory(&machine);
 	gate_wait(&machine.image_ready);
 	image_set_clock(&machine);
+	enter_sandbox();
 	vcpu_run(&vcpus[0]);
 }

@@ -8,6 +8,8 @@
 #include "lib/format.h"
 #include "monitor/message.h"
 
+/* Sandbox, base: write exit_group */
+
 #define MESSAGE_BYTES 1024
 
 static const char *speaker = "burrow-monitor";

@@ -53,6 +53,8 @@ uint64_t net_features(const struct net_device *device)
 	return FEATURES_COMMON;
 }
 
+/* Sandbox, net: readv writev */
+
 /* ---- to the guest ---------------------------------------------------------------- */
 
 bool net_window_fill(struct net_device *device, size_t bytes)

@@ -19,6 +19,8 @@
 #define HEAD_BYTES    128u /* of a frame: all that a line shows */
 #define MAX_PARTS     513u
 
+/* Sandbox, net: writev clock_gettime */
+
 struct file_header {
 	uint32_t magic;
 	uint16_t major, minor;

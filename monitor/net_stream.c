@@ -140,6 +140,8 @@ bool net_stream_receive(struct net_device *device, unsigned batch)
 /* ---- from the guest ---------------------------------------------------------------- */
 
 /* What was written; 0 when the socket takes nothing now. */
+/* Sandbox, net: recvfrom sendmsg */
+
 static size_t send_parts(struct net_device *device, struct iovec *parts, unsigned count)
 {
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};

@@ -20,6 +20,8 @@
 #include "monitor/stream.h"
 #include "monitor/timeline.h"
 
+/* Sandbox, base: preadv2 pwritev2 poll ioctl */
+
 #define GATHER_MAX     512   /* iovecs of one write; at least RING_MAX_SIZE */
 #define POLLED_MAX     4096u /* what a pipe or terminal takes when poll() says it is writable */
 #define MEM_MAJOR      1
@@ -95,7 +97,8 @@ static ssize_t move(int fd, enum stream_mode *mode, bool is_write, struct iovec 
 			iov->iov_len = MIN(iov->iov_len, POLLED_MAX);
 		}
 	}
-	return is_write ? writev(fd, iov, count) : readv(fd, iov, count);
+	/* As writev and readv. */
+	return syscall(number, fd, iov, count, -1L, -1L, 0);
 }
 
 /* ---- output -------------------------------------------------------------------- */

@@ -9,6 +9,9 @@
 #ifndef MONITOR_TEARDOWN_H
 #define MONITOR_TEARDOWN_H
 
+/* Once, at the start. */
+void teardown_init(void);
+
 /* Last thing before the monitor ends: closes the standard streams (readers of pipes
  * see their end at once) and leaves the VM to the small process. If that cannot be
  * started, the end is merely slower. */

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "monitor/cpuid.h"
 #include "monitor/give_back.h"
@@ -17,6 +19,8 @@
 #include "monitor/report.h"
 #include "monitor/timeline.h"
 #include "monitor/vcpu.h"
+
+/* Sandbox, base: ioctl futex */
 
 #define CR0_START    0x80050033ull /* PG AM WP NE ET MP PE */
 #define CR4_PAE      (1ull << 5)
@@ -186,6 +190,16 @@ static _Noreturn void crash(struct vcpu *vcpu, const char *what, uint64_t detail
 	io_finish(vcpu->machine, STATUS_VM_FAILED);
 }
 
+/* Its last byte is not there any more. */
+static bool is_cut_short(const struct machine_file *file)
+{
+	char byte;
+	struct iovec part = {&byte, 1};
+
+	return file->path && file->bytes &&
+	       syscall(SYS_preadv2, file->fd, &part, 1, file->offset + file->bytes - 1, 0, 0) == 0;
+}
+
 /* The host could not give a page: the guest wrote what it may not, or a file that the
  * VM is mapped from was cut short meanwhile. */
 static _Noreturn void crash_without_page(struct vcpu *vcpu)
@@ -193,13 +207,11 @@ static _Noreturn void crash_without_page(struct vcpu *vcpu)
 	const struct machine *machine = vcpu->machine;
 	const struct machine_file *files[3 + BOOT_MAX_IMAGES] = {
 		&machine->program, &machine->files, &machine->sites};
-	struct stat status;
 
 	for (unsigned i = 0; i < BOOT_MAX_IMAGES; i++)
 		files[3 + i] = &machine->images[i];
 	for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
-		if (files[i]->path && fstat(files[i]->fd, &status) == 0 &&
-			(uint64_t)status.st_size < files[i]->offset + files[i]->bytes) {
+		if (is_cut_short(files[i])) {
 			message_print("%s: truncated while the VM ran from it; replace files by "
 				      "rename instead",
 				files[i]->path);
