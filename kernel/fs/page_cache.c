@@ -331,13 +331,26 @@ void page_cache_destroy(struct page_cache *cache)
 	cache->page_count = 0;
 }
 
+#define RECLAIM_TRIES 20 /* of a file in memory, while files on storage have cached pages */
+
 /* Files leave a sixteenth of memory to the program and the kernel. */
-bool page_cache_new_page(uint32_t flags, struct phys *page)
+static bool may_take(void)
 {
 	struct page_counts counts;
 
-	page_alloc_counts(&counts);
-	if (counts.free_pages <= counts.total_pages / 16 || !page_alloc(1, flags, page))
+	for (int tries = 0; tries < RECLAIM_TRIES; tries++) {
+		page_alloc_counts(&counts);
+		if (counts.free_pages > counts.total_pages / 16)
+			return true;
+		if (!page_alloc_wait_for_reclaim())
+			return false;
+	}
+	return false;
+}
+
+bool page_cache_new_page(uint32_t flags, struct phys *page)
+{
+	if (!may_take() || !page_alloc(1, flags, page))
 		return false;
 	__atomic_fetch_add(&total_pages, 1, __ATOMIC_RELAXED);
 	return true;

@@ -88,7 +88,7 @@ struct page_cache_grace {
 void page_cache_begin_grace(struct page_cache *cache, struct page_cache_grace *grace);
 bool page_cache_grace_is_over(struct page_cache *cache, struct page_cache_grace *grace);
 
-/* A page for a file, if the machine can spare one. */
+/* A page for a file, if the machine can spare one. May sleep. */
 MUST_CHECK bool page_cache_new_page(uint32_t flags, struct phys *page);
 /* Gives back a page that never was in a tree. */
 void page_cache_discard_page(struct phys page);

@@ -9,8 +9,8 @@
 #include "kernel/sched/wait.h"
 
 #define MILLISECOND_NS 1000000ull
-#define TRIES          50u /* of who waits for memory, a few milliseconds each */
-#define LEAST_PAGES    64u /* cached ones that are worth looking at */
+#define TRIES          500u /* of who waits for memory, a few milliseconds each */
+#define LEAST_PAGES    64u  /* cached ones that are worth looking at */
 
 /* Pages that left their file while somebody might be copying from them. */
 struct limbo {
@@ -28,7 +28,7 @@ static struct {
 	struct limbo *limbo; /* the thread's */
 	struct wait_queue wanted, freed;
 	bool is_started, is_wanted;
-	uint64_t rounds; /* of reclaim_pages, for who waits */
+	uint64_t rounds, freed_pages; /* of reclaim_pages, for who waits */
 	struct page_alloc_reclaimer hooks;
 } reclaim = {.files = LIST_INIT(reclaim.files),
 	.wanted.waiters = LIST_INIT(reclaim.wanted.waiters),
@@ -153,6 +153,7 @@ uint64_t reclaim_pages(uint64_t wanted)
 		tree_forget_names(1024);
 		freed += empty_limbo();
 	}
+	__atomic_fetch_add(&reclaim.freed_pages, freed, __ATOMIC_RELEASE);
 	__atomic_fetch_add(&reclaim.rounds, 1, __ATOMIC_RELEASE);
 	return freed;
 }
@@ -208,21 +209,25 @@ static void note_low(void)
 	wait_wake_all(&reclaim.wanted);
 }
 
-/* Is there anything to hope for? */
+/* Sleeps until something was freed. False: there is nothing to hope for, or nothing was freed
+ * in a while, when what is cached waits for a slow device. */
 static bool wait_for_reclaim(void)
 {
-	uint64_t before = READ_ONCE(reclaim.rounds);
+	uint64_t before = READ_ONCE(reclaim.freed_pages), rounds = READ_ONCE(reclaim.rounds);
 
 	if (!reclaim.is_started || READ_ONCE(storage_page_counts.cached) < LEAST_PAGES)
 		return false;
 	for (uint32_t tries = 0; tries < TRIES; tries++) {
-		struct page_counts counts;
-
 		note_low();
 		thread_sleep(clock_monotonic_ns() + 2 * MILLISECOND_NS);
-		page_alloc_counts(&counts);
-		if (READ_ONCE(reclaim.rounds) != before && counts.free_pages > 2 * LEAST_PAGES)
+		if (READ_ONCE(reclaim.freed_pages) != before)
 			return true;
+		/* Nothing to free, and nothing on its way that could be later. */
+		if (READ_ONCE(reclaim.rounds) > rounds + 3 &&
+			READ_ONCE(storage_page_counts.dirty) +
+					READ_ONCE(storage_page_counts.writing) ==
+				0)
+			return false;
 	}
 	return false;
 }
