@@ -8,6 +8,7 @@
 
 #include "abi/erofs.h"
 #include "cli/erofs_write.h"
+#include "cli/built_file.h"
 #include "cli/file_images.h"
 #include "cli/pack.h"
 #include "host/alloc.h"
@@ -143,13 +144,24 @@ static void append(struct file_images *files, int fd)
 	files->images[files->image_count++] = fd;
 }
 
+/* What a built file has with it stands for the default files. */
+static int open_own_tree(const struct options *options)
+{
+	struct built_file built;
+	int fd;
+
+	built_file_open(&built, options->program);
+	fd = built_file_part(&built, IMAGE_PART_TREE, "burrow-files");
+	return fd >= 0 ? fd : open_defaults();
+}
+
 void file_images_open(struct file_images *files, const struct options *options)
 {
 	struct pack pack;
 	int fd;
 
 	*files = (struct file_images){.archive_fd = -1};
-	append(files, open_defaults());
+	append(files, open_own_tree(options));
 	if (options->rootfs != NULL && (fd = open_if_image(options->rootfs)) >= 0)
 		append(files, fd);
 	if (options->files != NULL) {

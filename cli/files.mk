@@ -4,7 +4,7 @@ CLI_SOURCES += cli/main.c cli/run.c cli/exec.c cli/doctor.c cli/help.c cli/sessi
 	cli/launch_kvm.c cli/launch_qemu.c cli/qemu_bridge.c
 CLI_SOURCES += cli/volume.c
 
-CLI_SOURCES += cli/check.c cli/check_command.c cli/go.c cli/go_environment.c cli/toolexec.c cli/supervisor.c cli/machine_text.c \
+CLI_SOURCES += cli/check.c cli/check_command.c cli/built_file.c cli/go.c cli/go_environment.c cli/toolexec.c cli/supervisor.c cli/machine_text.c \
 	cli/ps.c cli/logs.c cli/stop.c cli/sample.c cli/stats.c cli/metrics.c
 
 CLI_SOURCES += cli/build.c cli/image_write.c

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "abi/boot_info.h"
+#include "cli/built_file.h"
 #include "cli/flags.h"
 #include "cli/options.h"
 #include "host/report.h"
@@ -215,7 +216,16 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 		{NULL, FLAG_SWITCH, NULL, NULL},
 	};
 	int used = flags_parse(flags, argc, argv, help);
+	struct built_file built;
 
+	if (used < argc) {
+		options->program = argv[used];
+		for (int i = used + 1; i < argc; i++)
+			text_list_add(&options->arguments, argv[i]);
+		built_file_open(&built, options->program);
+		if (built.file != NULL)
+			built_file_add_manifest(&built, options);
+	}
 	options_understand(options);
 	network_understand(&options->network);
 	understand_management(options);
@@ -223,7 +233,4 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 	if (used == argc)
 		report_fail(STATUS_TOOL_FAILED, "no PROGRAM given: an executable, or a Go package "
 						"such as . or ./cmd/x or example.com/x@latest");
-	options->program = argv[used];
-	for (int i = used + 1; i < argc; i++)
-		text_list_add(&options->arguments, argv[i]);
 }

@@ -21,8 +21,9 @@ struct options {
 	const char *files_limit_text;
 	const char *files; /* cpio archive to unpack over the root, or NULL */
 	const char *working_directory;
-	struct text_list environment; /* NAME=VALUE */
-	struct text_list add;         /* HOST[:GUEST] */
+	struct text_list environment;          /* NAME=VALUE */
+	struct text_list environment_defaults; /* the same, of a built file */
+	struct text_list add;                  /* HOST[:GUEST] */
 	const char *fs_size_text;
 	const char *rootfs; /* a container's file tree, or NULL */
 	bool clean_environment;

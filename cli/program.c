@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "host/child.h"
+#include "cli/built_file.h"
 #include "cli/program.h"
 #include "host/report.h"
 
@@ -151,6 +152,22 @@ static bool looks_like_file(const char *word)
 	return word[0] == '/' || strncmp(word, "./", 2) == 0 || strncmp(word, "../", 3) == 0;
 }
 
+/* Of a built file, the program that it was built from. */
+static void open_built_file(struct program *program, const char *word)
+{
+	struct built_file built;
+	int fd;
+
+	built_file_open(&built, word);
+	fd = built_file_part(&built, IMAGE_PART_PROGRAM, "program");
+	if (fd < 0)
+		return;
+	close(program->fd);
+	program->fd = fd;
+	program->open_path = alloc_text("/proc/self/fd/%d", fd);
+	program->is_built = true;
+}
+
 static void open_file(struct program *program, const char *word)
 {
 	struct stat status;
@@ -165,6 +182,7 @@ static void open_file(struct program *program, const char *word)
 		program->name = alloc_text("%s", word);
 	program->argument = alloc_text("%s", word);
 	program->open_path = program->argument;
+	open_built_file(program, word);
 }
 
 static void find_program(struct program *program, const char *word)

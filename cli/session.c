@@ -170,6 +170,7 @@ static void make_environment(
 	const struct environment_wish wish = {
 		.host = options->clean_environment ? NULL : environ,
 		.given = &options->environment,
+		.defaults = &options->environment_defaults,
 		.working_directory = working_directory,
 		.memory_bytes = options->memory_bytes,
 	};
