@@ -58,20 +58,24 @@ static void add_own(void)
 static void prepare(void)
 {
 	static const uint8_t zeroes[1024];
+	char tree[] = "/tmp/burrow-ext4-XXXXXX", command[512];
 
-	if (system("rm -rf /tmp/burrow-ext4-fuzz && mkdir -p /tmp/burrow-ext4-fuzz/d/e && "
-		   "cd /tmp/burrow-ext4-fuzz && for i in $(seq 100); do echo $i >d/name-$i; done "
-		   "&& "
-		   "ln -s d link && ln d/name-1 hard && "
-		   "truncate -s 300K sparse && for i in 1 3 5 7 9 11 13; do "
-		   "echo x | dd of=sparse bs=8K seek=$i conv=notrunc 2>/dev/null; done") != 0)
+	snprintf(command, sizeof(command),
+		"cd %s && mkdir -p d/e && for i in $(seq 100); do echo $i >d/name-$i; done && "
+		"ln -s d link && ln d/name-1 hard && truncate -s 300K sparse && "
+		"for i in 1 3 5 7 9 11 13; do "
+		"echo x | dd of=sparse bs=8K seek=$i conv=notrunc 2>/dev/null; done",
+		mkdtemp(tree));
+	if (system(command) != 0)
 		abort();
-	pristine = fake_volume_make(IMAGE_BYTES,
-		"-b 1024 -O ^metadata_csum,^resize_inode -J size=1 -N 256 "
-		"-d /tmp/burrow-ext4-fuzz");
+	snprintf(command, sizeof(command),
+		"-b 1024 -O ^metadata_csum,^resize_inode -J size=1 -N 256 -d %s", tree);
+	pristine = fake_volume_make(IMAGE_BYTES, command);
 	if (!pristine)
 		abort();
-	(void)system("rm -rf /tmp/burrow-ext4-fuzz");
+	snprintf(command, sizeof(command), "rm -rf %s", tree);
+	if (system(command) != 0)
+		abort();
 	fake_threads_reset();
 	fake_memory_start(1 << 20, 64 << 20, true);
 	add_own();

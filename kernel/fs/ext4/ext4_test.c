@@ -739,18 +739,28 @@ TEST(xattrs_of_all_sizes)
 
 /* ---- what others wrote --------------------------------------------- */
 
+static void fill_tree(const char *tree)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command),
+		"cd %s && mkdir d && ln -s d/file link && "
+		"for i in $(seq 500); do echo contents $i >d/a-rather-long-name-$i; done",
+		tree);
+	CHECK_EQUAL(system(command), 0);
+}
+
 TEST(an_image_filled_by_mke2fs)
 {
 	struct ext4_inode *directory, *inode;
-	char text[64];
+	char text[64], tree[] = "/tmp/burrow-ext4-XXXXXX", options[64];
 
-	CHECK_EQUAL(
-		system("rm -rf /tmp/burrow-ext4-tree && mkdir -p /tmp/burrow-ext4-tree/d && "
-		       "cd /tmp/burrow-ext4-tree && ln -s d/file link && "
-		       "for i in $(seq 500); do echo contents $i >d/a-rather-long-name-$i; done"),
-		0);
-	open_volume(32 * MIB, "-d /tmp/burrow-ext4-tree");
-	CHECK_EQUAL(system("rm -rf /tmp/burrow-ext4-tree"), 0);
+	CHECK(mkdtemp(tree) != NULL);
+	fill_tree(tree);
+	snprintf(options, sizeof(options), "-d %s", tree);
+	open_volume(32 * MIB, options);
+	snprintf(text, sizeof(text), "rm -rf %s", tree);
+	CHECK_EQUAL(system(text), 0);
 	directory = fake_volume_lookup(&volume, root(), "d");
 	CHECK(directory != NULL);
 	inode = fake_volume_lookup(&volume, directory, "a-rather-long-name-377");
@@ -769,11 +779,11 @@ TEST(an_image_filled_by_mke2fs)
  */
 static void replay(const char *options, const char *journal)
 {
-	static const char name[] = "/tmp/burrow-ext4-journal";
-	char command[1024];
+	char name[] = "/tmp/burrow-ext4-XXXXXX", command[1024];
 	uint8_t *image = malloc(32 * MIB);
-	int fd;
+	int fd = mkstemp(name);
 
+	close(fd);
 	start();
 	snprintf(command, sizeof(command),
 		"PATH=$PATH:/sbin:/usr/sbin; rm -f %s && truncate -s 32M %s && "
