@@ -11,13 +11,17 @@
 #include "abi/linux/errno.h"
 #include "cli/command.h"
 #include "cli/flags.h"
+#include "cli/image_inspect.h"
 #include "cli/image_map.h"
 #include "host/report.h"
 
 const char image_help[] =
 	"usage: burrow image ls [flags] FILE\n"
+	"       burrow image inspect|sbom FILE\n"
 	"\n"
-	"Shows the files in an image: an EROFS file, or a program that burrow build made.\n"
+	"ls shows the files in an image: an EROFS file, or a program that burrow build made.\n"
+	"inspect shows the parts of such a program, its manifest, its version of Go and its\n"
+	"modules; sbom prints the modules as CycloneDX.\n"
 	"\n"
 	"  --depth N    levels of directories to draw (default 2)\n"
 	"  --all        list every file, as ls -l\n"
@@ -97,6 +101,10 @@ int image_main(int argc, char **argv)
 	struct image_map map;
 	int used;
 
+	if (argc == 2 && strcmp(argv[0], "inspect") == 0)
+		return image_inspect(argv[1]);
+	if (argc == 2 && strcmp(argv[0], "sbom") == 0)
+		return image_sbom(argv[1]);
 	if (!is_ls && (argc == 0 || argv[0][0] != '-'))
 		report_fail(STATUS_TOOL_FAILED, "write: burrow image ls FILE");
 	argc -= is_ls;
