@@ -24,7 +24,7 @@ var modes = map[string]func(){
 	"mappings": mappings, "private": private, "bus": busError, "direct": direct,
 	"parallel": parallel, "random": random, "large": large, "full": full, "names": names,
 	"nameless": nameless, "holes": holes, "kept-write": keptWrite, "kept-read": keptRead,
-	"small-files": smallFiles, "pressure": pressure,
+	"small-files": smallFiles, "pressure": pressure, "stress": stress,
 }
 
 func main() {
