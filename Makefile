@@ -50,7 +50,7 @@ TEST_CFLAGS := $(COMMON) $(WARNINGS) -D_GNU_SOURCE -fno-strict-aliasing -O1 \
 include $(sort $(wildcard */files.mk */*/files.mk))
 
 .PHONY: all objects
-all: $(BUILD)/kernel.elf $(BUILD)/burrow-monitor $(BUILD)/burrow $(BUILD)/image-kernel.elf $(BUILD)/image-monitor
+all: $(BUILD)/kernel.elf $(BUILD)/burrow-monitor $(BUILD)/burrow $(BUILD)/image-kernel.elf $(BUILD)/image-monitor $(BUILD)/image-monitor-net
 
 # ---- kernel: C and assembly below lib kernel arch nucleus drivers platform ----
 KERNEL_OBJECTS := $(patsubst %,$(BUILD)/kernel/%.o,$(KERNEL_SOURCES))
@@ -92,8 +92,15 @@ $(BUILD)/burrow: $(CLI_OBJECTS)
 $(BUILD)/image-kernel.elf: $(BUILD)/kernel.elf
 	@objcopy --strip-debug $< $@
 
-$(BUILD)/image-monitor: $(BUILD)/burrow-monitor
-	@objcopy --strip-all $< $@
+IMAGE_NET_SOURCES := $(filter-out $(MONITOR_DISK_SOURCES),$(MONITOR_SOURCES)) monitor/no_disk.c $(HOST_SOURCES)
+IMAGE_PLAIN_SOURCES := $(filter-out $(MONITOR_NET_SOURCES) host/network% host/disk.c host/kvm.c host/machines.c \
+	host/child.c lib/net_config.c,$(IMAGE_NET_SOURCES)) monitor/no_net.c
+
+$(BUILD)/image-monitor: $(patsubst %,$(BUILD)/host/%.o,$(IMAGE_PLAIN_SOURCES))
+$(BUILD)/image-monitor-net: $(patsubst %,$(BUILD)/host/%.o,$(IMAGE_NET_SOURCES))
+$(BUILD)/image-monitor $(BUILD)/image-monitor-net:
+	@echo "  LD      $@"
+	@$(HOST_CC) $(HOST_LDFLAGS) -Wl,--build-id=none -Wl,--strip-all -o $@ $^ -lpthread
 
 # ---- host unit tests: each X_test.c links the files its room's files.mk names ----
 # UNIT_TESTS += kernel/mm/heap_test
@@ -224,7 +231,7 @@ install: all
 	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/burrow $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(BUILD)/burrow $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/burrow-monitor $(DESTDIR)$(PREFIX)/libexec/burrow/
-	install -m 644 $(BUILD)/kernel.elf $(BUILD)/image-kernel.elf $(BUILD)/image-monitor $(DESTDIR)$(PREFIX)/libexec/burrow/
+	install -m 644 $(BUILD)/kernel.elf $(BUILD)/image-kernel.elf $(BUILD)/image-monitor $(BUILD)/image-monitor-net $(DESTDIR)$(PREFIX)/libexec/burrow/
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -D -m 644 scripts/completion/burrow.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/burrow
 	install -D -m 644 scripts/completion/_burrow $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_burrow

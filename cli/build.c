@@ -383,11 +383,19 @@ static void warn(const struct build *build)
 	}
 }
 
+/* The one with the least code that has what the manifest names. */
+static const char *choose_monitor(const struct build *build)
+{
+	const struct network *network = &build->options.network;
+
+	return network->interface_count != 0 ? "image-monitor-net" : "image-monitor";
+}
+
 int build_main(int argc, char **argv)
 {
 	struct build *build = alloc_zeroed(sizeof(*build));
 	struct image_sources sources = {0};
-	const char *monitor = "image-monitor";
+	const char *monitor;
 	const char *output;
 	char *path;
 	int fd;
@@ -401,6 +409,7 @@ int build_main(int argc, char **argv)
 	sources.sites = find_sites(&build->program);
 	sources.files = open_archive(&build->options);
 	sources.tree = make_tree(&build->options, &build->check);
+	monitor = choose_monitor(build);
 	sources.monitor = map_installed(monitor);
 	sources.kernel = map_installed("image-kernel.elf");
 	sources.manifest = make_manifest(build, monitor);

@@ -17,6 +17,11 @@ MONITOR_SOURCES += monitor/sandbox.c monitor/main.c monitor/built.c monitor/buil
 	monitor/control.c monitor/signals.c monitor/teardown.c monitor/io.c monitor/net.c \
 	monitor/net_stream.c monitor/net_capture.c monitor/net_decode.c monitor/record.c monitor/report.c
 
+# Monitors of built files: without the code of devices that their manifests do not name.
+MONITOR_DISK_SOURCES := monitor/block.c monitor/block_log.c monitor/block_threads.c monitor/io_disk.c
+MONITOR_NET_SOURCES := monitor/built_net.c monitor/net.c monitor/net_stream.c monitor/net_capture.c \
+	monitor/net_decode.c
+
 UNIT_TESTS += monitor/give_back_test
 monitor/give_back_test_SOURCES := monitor/give_back.c monitor/layout.c monitor/ring.c \
 	monitor/guest_memory.c monitor/message.c monitor/timeline.c lib/boot_tables.c \
