@@ -269,6 +269,7 @@ static int do_read(struct block_device *device, struct block_work *work, bool on
 	if (work->request.read_bytes != 0 ||
 		!locate(device, work->header.sector, work->data_bytes, &offset))
 		return VIRTIO_BLK_S_IOERR;
+	/* Sandbox, disk: readahead */
 	/* Several threads read parts of the same file in turn, which the host's own read-ahead
 	 * takes for random access. */
 	if (!only_quick && work->data_bytes >= AHEAD_BYTES)

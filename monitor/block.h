@@ -51,6 +51,8 @@ struct block_device {
 	uint64_t ticks_per_us, awake_us; /* how long to look before waiting */
 	uint64_t idle_since;
 
+	/* The first thing in the first thread, and so for those that it starts: the sandbox. */
+	void (*enter)(void);
 	void (*interrupt)(struct block_device *device);
 	void (*broken)(struct block_device *device, const char *why); /* does not return */
 	void *context;

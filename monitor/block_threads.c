@@ -23,7 +23,7 @@
 
 static void *run(void *argument);
 
-static void start_thread(struct block_device *device)
+static void start_thread(struct block_device *device, void *(*entry)(void *))
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
@@ -32,7 +32,7 @@ static void start_thread(struct block_device *device)
 	pthread_attr_setstacksize(&attributes, STACK_BYTES);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	/* If it cannot be, a slow request holds up the others. */
-	if (pthread_create(&thread, &attributes, run, device) == 0)
+	if (pthread_create(&thread, &attributes, entry, device) == 0)
 		device->threads++;
 	pthread_attr_destroy(&attributes);
 }
@@ -77,7 +77,7 @@ static void stop_watching(struct block_device *device)
 	} else if (device->followers > 0) {
 		pthread_cond_signal(&device->next_watcher);
 	} else if (device->threads < BLOCK_THREADS) {
-		start_thread(device);
+		start_thread(device, run);
 	}
 }
 
@@ -234,6 +234,14 @@ static void *run(void *argument)
 	}
 }
 
+static void *run_first(void *argument)
+{
+	struct block_device *device = argument;
+
+	device->enter();
+	return run(device);
+}
+
 void block_start(struct block_device *device)
 {
 	pthread_mutex_init(&device->lock, NULL);
@@ -241,7 +249,7 @@ void block_start(struct block_device *device)
 	pthread_cond_init(&device->all_done, NULL);
 	device->awake_us = AWAKE_MIN_US;
 	pthread_mutex_lock(&device->lock);
-	start_thread(device);
+	start_thread(device, run_first);
 	if (device->threads == 0)
 		message_fail(
 			STATUS_MONITOR_FAILED, "cannot start a thread for disk %s", device->name);

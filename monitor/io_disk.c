@@ -13,6 +13,7 @@
 #include "monitor/block.h"
 #include "monitor/io.h"
 #include "monitor/message.h"
+#include "monitor/sandbox.h"
 #include "monitor/stream.h"
 
 #define MSI_ADDRESS 0xfee00000u /* physical destination 0: vcpu 0 */
@@ -40,6 +41,11 @@ struct virtio_blk_config io_disk_config(const struct machine *machine, unsigned 
 
 	config.num_queues = (uint16_t)io_disk_queues(machine);
 	return config;
+}
+
+static void enter(void)
+{
+	sandbox_enter(&(struct sandbox_needs){.has_disk = true});
 }
 
 static void interrupt(struct block_device *disk)
@@ -75,6 +81,7 @@ void io_open_disks(struct machine *machine)
 			options->disks[i].read_only);
 		disk->number = i;
 		disk->log = options->disk_log ? &state.log : NULL;
+		disk->enter = enter;
 		disk->interrupt = interrupt;
 		disk->broken = broken;
 		disk->context = machine;
