@@ -139,7 +139,7 @@ fuzz: $(patsubst %,build/fuzz/%,$(FUZZERS))
 # ---- running, testing, measuring: docs/testing.md ----
 TEST_PROGRAMS := $(patsubst %,$(BUILD)/test/%,$(UNIT_TESTS)) tests/cli/cli_test tests/image/image_test
 
-.PHONY: run test test-long test-native test-go test-tools bench bench-net bench-files bench-tools setup setup-build
+.PHONY: run test test-long test-native test-go test-tools bench bench-net bench-files bench-image bench-tools setup setup-build
 setup:
 	@scripts/setup
 
@@ -184,6 +184,12 @@ bench-net: setup
 bench-files: setup
 	@$(MAKE) --no-print-directory all bench-tools
 	@build/tests/bench-files $(BENCH_FLAGS)
+
+# Built files: size, first byte, many at once.
+bench-image: setup-build
+	@$(MAKE) --no-print-directory all
+	@cd bench && CGO_ENABLED=0 GOFLAGS= GOWORK=off go build -buildvcs=false -o ../build/tests/bench-image ./image
+	@build/tests/bench-image $(BENCH_FLAGS)
 
 bench-tools:
 	@scripts/build-tools bench bench
