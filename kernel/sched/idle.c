@@ -209,6 +209,25 @@ static void adapt_polling(struct cpu *cpu, uint64_t idle_ticks, bool halted)
 		cpu->poll_ticks = MAX(cpu->poll_ticks / 2, sched_ticks.poll_min);
 }
 
+/* One vcpu that polls sees what comes to all; more of them take the host's CPUs from what
+ * they wait for. */
+static bool another_polls(const struct cpu *cpu)
+{
+	for (uint32_t i = 0; i < cpu->index; i++) {
+		if (READ_ONCE(sched_cpus[i].idle_state) == CPU_POLLING)
+			return true;
+	}
+	return false;
+}
+
+/* How long to poll before a halt. */
+static uint64_t patience(const struct cpu *cpu)
+{
+	uint64_t own = another_polls(cpu) ? sched_ticks.poll_min : cpu->poll_ticks;
+
+	return MAX(own, device_poll_patience());
+}
+
 static void wait_for_work(struct cpu *cpu)
 {
 	uint64_t start = arch_ticks(), now = start, poll_start = start;
@@ -220,7 +239,7 @@ static void wait_for_work(struct cpu *cpu)
 
 		arch_relax();
 		now = arch_ticks();
-		if (now - poll_start < MAX(cpu->poll_ticks, device_poll_patience()))
+		if (now - poll_start < patience(cpu))
 			continue;
 		judge_kick(cpu, false);
 		if (deadline != UINT64_MAX && deadline < now + sched_ticks.spin)
