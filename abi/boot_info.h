@@ -120,6 +120,19 @@ struct boot_disk {
 	uint32_t reserved;
 };
 
+#define BOOT_MAX_SHARES 4
+
+/*
+ * A directory of the host. A STATIC file system device has this as its configuration; it begins
+ * with that of virtio-fs (struct virtio_fs_config of abi/virtio.h).
+ */
+struct boot_share {
+	char tag[36];
+	uint32_t request_queues;
+	uint32_t flags;       /* BOOT_DISK_READ_ONLY */
+	char mount_path[212]; /* absolute, ends in NUL */
+};
+
 enum boot_stream_kind {
 	BOOT_STREAM_CLOSED = 0,
 	BOOT_STREAM_PIPE = 1,
@@ -187,6 +200,7 @@ _Static_assert(sizeof(struct boot_queue) == 40, "shared layout");
 _Static_assert(sizeof(struct boot_device) == 40 + 18 * 40, "shared layout");
 _Static_assert(sizeof(struct boot_interface) == 512, "shared layout");
 _Static_assert(sizeof(struct boot_disk) == 256, "shared layout");
+_Static_assert(sizeof(struct boot_share) == 256, "shared layout");
 _Static_assert(sizeof(struct boot_info) == 296 + 16 * 24 + 8 * 24 + 16 * 760, "shared layout");
 
 /* Port of our monitor: a 32-bit write ends the VM with that exit status (0-255),

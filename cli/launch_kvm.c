@@ -70,6 +70,17 @@ static void add_disks(struct text_list *list, const struct disks *disks)
 		add_pair(list, "--disk-log", alloc_text("%s", disks->log));
 }
 
+static void add_shares(struct text_list *list, const struct shares *shares)
+{
+	for (uint32_t i = 0; i < shares->count; i++) {
+		const struct share *share = &shares->shares[i];
+
+		add_pair(list, "--share",
+			alloc_text("%s,%s", share->read_only ? "ro" : "rw", share->path));
+		add_pair(list, "--share-mount", alloc_text("%s", share->mount_path));
+	}
+}
+
 static void monitor_arguments(const struct launch *launch, struct text_list *list)
 {
 	const struct options *options = launch->options;
@@ -93,6 +104,7 @@ static void monitor_arguments(const struct launch *launch, struct text_list *lis
 		text_list_add(list, alloc_text("--trace-syscalls"));
 	add_network(list, &options->network);
 	add_disks(list, &options->disks);
+	add_shares(list, &options->shares);
 	text_list_add(list, alloc_text("--host-env"));
 	add_pair(list, "--cwd", alloc_text("%s", launch->working_directory));
 	if (launch->program->is_built)

@@ -210,7 +210,7 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 		{"--disk", FLAG_LIST, &options->disks.text, "NAME=FILE"},
 		{"--disk-log", FLAG_TEXT, &options->disks.log, "FILE"},
 		{"--verbose", FLAG_SWITCH, &options->verbose, NULL},
-		{"-v", FLAG_SWITCH, &options->verbose, NULL},
+		{"-v", FLAG_LIST, &options->shares.text, "HOST:GUEST[:ro]"},
 		{"--trace-syscalls", FLAG_SWITCH, &options->trace_syscalls, NULL},
 		{"--json", FLAG_OPTIONAL_TEXT, &options->json_text, "FD"},
 		{NULL, FLAG_SWITCH, NULL, NULL},
@@ -230,6 +230,7 @@ void options_parse(struct options *options, int argc, char **argv, const char *h
 	network_understand(&options->network);
 	understand_management(options);
 	disks_understand(&options->disks);
+	shares_understand(&options->shares);
 	if (used == argc)
 		report_fail(STATUS_TOOL_FAILED, "no PROGRAM given: an executable, or a Go package "
 						"such as . or ./cmd/x or example.com/x@latest");

@@ -5,6 +5,7 @@
 #include "host/alloc.h"
 #include "cli/supervisor.h"
 #include "host/disk.h"
+#include "host/share.h"
 #include "host/network.h"
 
 /* Of QEMU. */
@@ -35,6 +36,7 @@ struct options {
 	bool trace_syscalls;
 	struct network network;
 	struct disks disks;
+	struct shares shares;
 
 	/* understood */
 	enum platform platform;

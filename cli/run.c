@@ -32,7 +32,8 @@
 	"  --restart WHEN     with -d: no (default), on-failure, on-failure:N or always\n"         \
 	"  --disk NAME=FILE[:ro]  a file or block device as /dev/NAME; may be repeated\n"          \
 	"  --disk NAME=FILE:PATH[:ro]  and the ext4 file system on it mounted at PATH\n"           \
-	"  --verbose, -v      kernel log and a summary, on stderr\n"                               \
+	"  -v HOST:GUEST[:ro] the directory HOST at GUEST; may be repeated (KVM only)\n"           \
+	"  --verbose          kernel log and a summary, on stderr\n"                               \
 	"  --trace-syscalls   one line for each system call, on stderr\n"                          \
 	"  --json[=FD]        result or error as one JSON object on stderr, or on FD\n"            \
 	"  --help, -h         this text\n"

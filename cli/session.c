@@ -195,6 +195,10 @@ int session_run(struct options *options, const struct program *program,
 	if (options->network.sniff && options->platform != PLATFORM_KVM)
 		report_fail(STATUS_TOOL_FAILED,
 			"--sniff: only with --platform kvm; elsewhere use --pcap FILE");
+	if (options->shares.count != 0 && options->platform != PLATFORM_KVM)
+		report_fail(STATUS_TOOL_FAILED,
+			"-v: directories of the host need --platform kvm; give copies with --add, "
+			"or a volume with --disk");
 	if (options->disks.log != NULL && options->platform != PLATFORM_KVM)
 		report_fail(STATUS_TOOL_FAILED, "--disk-log: only with --platform kvm");
 	make_environment(options, working_directory, &environment);

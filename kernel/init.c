@@ -7,6 +7,7 @@
 #include "kernel/exec/exec.h"
 #include "kernel/fs/block_node.h"
 #include "kernel/fs/boot_mounts.h"
+#include "kernel/fs/fuse/devices.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/mm/page_alloc.h"
@@ -62,6 +63,7 @@ _Noreturn void kernel_main(void)
 	net_device_find_all(); /* their configuration begins */
 	net_poll_init();
 	block_find_all();
+	fuse_find_devices();
 	if (sntp_init() != 0 || proc_net_init() != 0 || block_node_init() != 0)
 		panic("not enough memory to boot");
 	if (info->flags & BOOT_TRACE_SYSCALLS)

@@ -2,6 +2,7 @@
  * Builds what the guest finds in its memory; see image.h and abi/boot_info.h.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -366,6 +367,30 @@ static void add_disks(const struct machine *machine, struct boot_info *info)
 	}
 }
 
+static void add_shares(const struct machine *machine, struct boot_info *info)
+{
+	const struct layout *layout = &machine->layout;
+	const struct options *options = &machine->options;
+	struct boot_share *shares = (void *)layout_host(layout, layout->shares);
+
+	for (unsigned i = 0; i < options->share_count; i++) {
+		struct boot_device *device = claim_device(info);
+
+		snprintf(shares[i].tag, sizeof(shares[i].tag), "share%u", i);
+		shares[i].request_queues = 1;
+		shares[i].flags = options->shares[i].read_only ? BOOT_DISK_READ_ONLY : 0;
+		strncpy(shares[i].mount_path, options->shares[i].mount_path,
+			sizeof(shares[i].mount_path) - 1);
+		device->transport = BOOT_TRANSPORT_STATIC;
+		device->virtio_id = VIRTIO_ID_FS;
+		device->features = VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX;
+		device->base = layout->shares + i * sizeof(shares[0]);
+		device->queue_count = LAYOUT_SHARE_QUEUES;
+		for (unsigned queue = 0; queue < LAYOUT_SHARE_QUEUES; queue++)
+			device->queues[queue] = layout_share_queue(layout, i, queue);
+	}
+}
+
 static void add_devices(const struct layout *layout, struct boot_info *info)
 {
 	static const uint32_t roles[DEVICE_COUNT] = {
@@ -437,6 +462,8 @@ void image_build(struct machine *machine)
 		add_interfaces(machine, info);
 	if (options->disk_count)
 		add_disks(machine, info);
+	if (options->share_count)
+		add_shares(machine, info);
 	if (options->hostname)
 		strncpy(info->hostname, options->hostname, sizeof(info->hostname) - 1);
 	build_tables(machine, info);

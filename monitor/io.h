@@ -25,6 +25,11 @@ struct virtio_blk_config io_disk_config(const struct machine *machine, unsigned 
 /* From a vcpu thread: the doorbell of a disk was written. */
 void io_disk_doorbell(struct machine *machine, uint64_t address);
 
+/* The directories of the host: opened, before image_build(); connected and served, as disks. */
+void io_open_shares(struct machine *machine);
+void io_connect_shares(struct machine *machine);
+void io_share_doorbell(struct machine *machine, uint64_t address);
+
 /* Makes the doorbell and rings. After image_build(), before the guest runs. */
 void io_init(struct machine *machine);
 

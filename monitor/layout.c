@@ -22,6 +22,8 @@ static const uint16_t queue_sizes[DEVICE_COUNT][QUEUE_COUNT] = {
 #define NET_QUEUE_SIZE  RING_MAX_SIZE
 #define DISK_QUEUE_SIZE RING_MAX_SIZE
 
+static const uint16_t share_queue_sizes[LAYOUT_SHARE_QUEUES] = {64, 512};
+
 uint16_t layout_queue_size(unsigned device, unsigned queue)
 {
 	return device < DEVICE_COUNT ? queue_sizes[device][queue] : NET_QUEUE_SIZE;
@@ -58,6 +60,12 @@ struct boot_queue layout_disk_queue(const struct layout *layout, unsigned disk, 
 		layout->disk_queues[disk][queue], DISK_QUEUE_SIZE, LAYOUT_DISK_DOORBELL(disk));
 }
 
+struct boot_queue layout_share_queue(const struct layout *layout, unsigned share, unsigned queue)
+{
+	return queue_at(layout->share_queues[share][queue], share_queue_sizes[queue],
+		LAYOUT_SHARE_DOORBELL(share));
+}
+
 static uint64_t plan_queues(struct layout *layout, uint64_t at, unsigned devices)
 {
 	for (unsigned device = 0; device < devices; device++) {
@@ -90,6 +98,18 @@ static uint64_t plan_disks(struct layout *layout, uint64_t at, const struct layo
 	at += sizes->disks * sizeof(struct boot_disk);
 	layout->disk_configs = at;
 	return ALIGN_UP(at + sizes->disks * sizeof(struct virtio_blk_config), PAGE_BYTES);
+}
+
+static uint64_t plan_shares(struct layout *layout, uint64_t at, unsigned shares)
+{
+	for (unsigned share = 0; share < shares; share++) {
+		for (unsigned queue = 0; queue < LAYOUT_SHARE_QUEUES; queue++) {
+			layout->share_queues[share][queue] = at;
+			at = ALIGN_UP(at + queue_bytes(share_queue_sizes[queue]), PAGE_BYTES);
+		}
+	}
+	layout->shares = at;
+	return ALIGN_UP(at + shares * sizeof(struct boot_share), PAGE_BYTES);
 }
 
 /* Pages of boot tables: everything in the linear map, the kernel, the local APIC. */
@@ -147,7 +167,8 @@ void layout_plan(struct layout *layout, const struct layout_sizes *sizes)
 
 	at = plan_queues(layout, LAYOUT_QUEUES, DEVICE_COUNT + sizes->interfaces);
 	at = plan_interfaces(layout, at, sizes->interfaces);
-	layout->strings = plan_disks(layout, at, sizes);
+	at = plan_disks(layout, at, sizes);
+	layout->strings = plan_shares(layout, at, sizes->shares);
 	at = ALIGN_UP(layout->strings + sizes->strings, PAGE_BYTES);
 	layout->tables = at;
 	at += table_pages(layout, layout->modules_end) * PAGE_BYTES;

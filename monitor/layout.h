@@ -7,6 +7,7 @@
  *   ...          virtqueues of the static devices
  *   ...          network interfaces, if any: their settings, device configurations
  *   ...          disks, if any: virtqueues, names, device configurations
+ *   ...          directories of the host, if any: virtqueues, device configurations
  *   ...          strings (arguments, environment)
  *   ...          page tables, then free pages for more of them
  *   reserved_end, 2 MiB-aligned            free RAM up to 3 GiB; the rest from 4 GiB
@@ -41,6 +42,10 @@ enum layout_device { DEVICE_STDIO, DEVICE_STDERR, DEVICE_CONTROL, DEVICE_COUNT }
 #define LAYOUT_MAX_DEVICES (DEVICE_COUNT + BOOT_MAX_INTERFACES)
 enum layout_queue { QUEUE_TO_GUEST, QUEUE_FROM_GUEST, QUEUE_COUNT };
 
+enum layout_share_queue { SHARE_QUEUE_FORGET, SHARE_QUEUE_REQUESTS, LAYOUT_SHARE_QUEUES };
+/* Of shared directory n: as for disks. */
+#define LAYOUT_SHARE_DOORBELL(n) (LAYOUT_DOORBELL + 0x200 + 8 * (n))
+
 #define LAYOUT_DISK_QUEUES 8 /* at most */
 /* Of disk n: doorbells of their own, as threads of their own serve the disks. */
 #define LAYOUT_DISK_DOORBELL(n) (LAYOUT_DOORBELL + 0x100 + 8 * (n))
@@ -60,6 +65,8 @@ struct layout {
 	uint64_t low_bytes, high_bytes; /* RAM from 0, RAM from 4 GiB */
 	uint64_t queues[LAYOUT_MAX_DEVICES][QUEUE_COUNT];
 	uint64_t disk_queues[BOOT_MAX_DISKS][LAYOUT_DISK_QUEUES];
+	uint64_t share_queues[BOOT_MAX_SHARES][LAYOUT_SHARE_QUEUES];
+	uint64_t shares;       /* struct boot_share[] */
 	uint64_t disks;        /* struct boot_disk[] */
 	uint64_t disk_configs; /* struct virtio_blk_config[] */
 	uint64_t interfaces;   /* struct boot_interface[] */
@@ -81,12 +88,14 @@ uint16_t layout_queue_size(unsigned device, unsigned queue);
 struct boot_queue layout_queue(const struct layout *layout, unsigned device, unsigned queue);
 
 struct boot_queue layout_disk_queue(const struct layout *layout, unsigned disk, unsigned queue);
+struct boot_queue layout_share_queue(const struct layout *layout, unsigned share, unsigned queue);
 
 /* Sizes of what is to be placed; `program`, `files` and `sites` are 0 when absent. */
 struct layout_sizes {
 	uint64_t mem, kernel, program, files, sites, strings, images[BOOT_MAX_IMAGES];
 	unsigned interfaces;
 	unsigned disks, disk_queues; /* each disk has as many */
+	unsigned shares;
 };
 
 /* Pure: fills all but the host addresses. */

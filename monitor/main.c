@@ -104,6 +104,7 @@ static void plan_memory(void)
 		.interfaces = machine.options.interface_count,
 		.disks = machine.options.disk_count,
 		.disk_queues = io_disk_queues(&machine),
+		.shares = machine.options.share_count,
 	};
 
 	for (unsigned i = 0; i < machine.options.image_count; i++)
@@ -158,12 +159,14 @@ static void *run_io(void *argument)
 	(void)argument;
 	io_open_nets(&machine);
 	io_open_disks(&machine);
+	io_open_shares(&machine);
 	image_build(&machine);
 	timeline_mark(MARK_IMAGE);
 	back_huge_page(0);
 	io_init(&machine);
 	gate_wait(&machine.vm_ready);
 	io_connect_disks(&machine);
+	io_connect_shares(&machine);
 	vcpu_create(&vcpus[0], &machine, 0);
 	timeline_mark(MARK_VCPU);
 	gate_open(&machine.image_ready);

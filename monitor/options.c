@@ -21,6 +21,7 @@ static const char usage[] =
 	"PATH]\n"
 	"         [--net NAME,tap|stream,FD,MAC,MTU,PCAP_FD [--net-settings TEXT]]... [--sniff]\n"
 	"         [--disk NAME,ro|rw,FILE [--disk-mount PATH]]... [--disk-log FILE]\n"
+	"         [--share ro|rw,DIRECTORY --share-mount PATH]...\n"
 	"         [--hostname NAME] [--record FD] -- PROGRAM [ARGUMENT...]\n"
 	"Runs a static linux/amd64 program in a VM of its own. `burrow run` starts it; see\n"
 	"burrow-run(1).\n";
@@ -204,6 +205,31 @@ static void add_image(struct options *options, const char *path)
 	options->images[options->image_count++] = path;
 }
 
+static const char *parse_share(struct options *options, const char *text)
+{
+	struct options_share *share = &options->shares[options->share_count];
+	bool is_read_only = strncmp(text, "ro,", 3) == 0;
+
+	if (options->share_count == BOOT_MAX_SHARES ||
+		(!is_read_only && strncmp(text, "rw,", 3) != 0))
+		message_fail(STATUS_MONITOR_FAILED,
+			"--share %s: not ro|rw,DIRECTORY, or more than %d", text, BOOT_MAX_SHARES);
+	*share = (struct options_share){is_read_only, text + 3, "/mnt"};
+	options->share_count++;
+	return text;
+}
+
+static const char *parse_share_mount(struct options *options, const char *text)
+{
+	if (options->share_count == 0)
+		message_fail(STATUS_MONITOR_FAILED, "--share-mount: comes after a --share");
+	if (text[0] != '/' || strlen(text) >= sizeof(((struct boot_share *)NULL)->mount_path))
+		message_fail(STATUS_MONITOR_FAILED,
+			"--share-mount %s: not an absolute path, or too long", text);
+	options->shares[options->share_count - 1].mount_path = text;
+	return text;
+}
+
 /* Options with a value. Returns false if `name` is none of them. */
 static bool parse_valued(struct options *options, const char *name, char *value)
 {
@@ -237,6 +263,10 @@ static bool parse_valued(struct options *options, const char *name, char *value)
 		(void)(value ? parse_disk(options, value) : NULL);
 	else if (strcmp(name, "--disk-mount") == 0)
 		(void)(value ? parse_mount(options, value) : NULL);
+	else if (strcmp(name, "--share") == 0)
+		(void)(value ? parse_share(options, value) : NULL);
+	else if (strcmp(name, "--share-mount") == 0)
+		(void)(value ? parse_share_mount(options, value) : NULL);
 	else if (strcmp(name, "--disk-log") == 0)
 		options->disk_log = value;
 	else if (strcmp(name, "--env") == 0)

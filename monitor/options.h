@@ -30,6 +30,13 @@ struct options_disk {
 	const char *mount_path; /* "": not mounted */
 };
 
+/* A directory of the host. */
+struct options_share {
+	bool read_only;
+	const char *path;
+	const char *mount_path;
+};
+
 struct options {
 	const char *kernel;
 	const char *files; /* NULL: none */
@@ -51,6 +58,8 @@ struct options {
 	unsigned interface_count;
 	struct options_disk disks[BOOT_MAX_DISKS];
 	unsigned disk_count;
+	struct options_share shares[BOOT_MAX_SHARES];
+	unsigned share_count;
 	const char *disk_log; /* NULL: none */
 	char **environment;   /* the K=V of each --env, in order */
 	unsigned environment_count;

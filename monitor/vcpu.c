@@ -272,6 +272,11 @@ static void handle_mmio(struct vcpu *vcpu)
 		io_disk_doorbell(vcpu->machine, run->mmio.phys_addr);
 		return;
 	}
+	if (run->mmio.is_write && run->mmio.phys_addr >= LAYOUT_SHARE_DOORBELL(0) &&
+		run->mmio.phys_addr < LAYOUT_SHARE_DOORBELL(BOOT_MAX_SHARES)) {
+		io_share_doorbell(vcpu->machine, run->mmio.phys_addr);
+		return;
+	}
 	if (!run->mmio.is_write)
 		memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
 	if (vcpu->machine->options.verbose && !is_reported) {

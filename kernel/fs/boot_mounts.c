@@ -1,6 +1,9 @@
 /* See boot_mounts.h. */
 #include "kernel/fs/boot_mounts.h"
 #include "kernel/block/block.h"
+#include "abi/virtio.h"
+#include "kernel/fs/fuse/devices.h"
+#include "kernel/fs/fuse/fuse.h"
 #include "kernel/log.h"
 #include "kernel/sched/thread.h"
 #include "lib/string.h"
@@ -79,6 +82,27 @@ static void mount_disk(const struct boot_disk *disk)
 	check(disk, error);
 }
 
+/* Of the launcher's own devices the path stands in their configuration. */
+static void mount_share(const struct boot_device *device)
+{
+	const struct boot_share *share = platform_phys_to_virt((struct phys){device->base});
+	struct fuse_transport *transport = fuse_find_device(device);
+	struct file_system *fs = NULL;
+	struct vnode *root = NULL;
+	int error = transport == NULL ? -LINUX_ENODEV : 0;
+
+	if (device->transport != BOOT_TRANSPORT_STATIC || device->base == 0)
+		return;
+	if (error == 0)
+		error = fuse_open(transport, share->flags & BOOT_DISK_READ_ONLY, &fs, &root);
+	if (error == 0)
+		error = vfs_mount(share->mount_path, share->tag, fs, root);
+	if (error == 0)
+		return;
+	log_notice("-v: cannot mount the directory at %s: error %d", share->mount_path, -error);
+	process_exit(STATUS_CANNOT_EXECUTE, 0);
+}
+
 void boot_mounts_start(const struct boot_info *info)
 {
 	const struct boot_disk *disks = platform_phys_to_virt((struct phys){info->disks});
@@ -86,5 +110,9 @@ void boot_mounts_start(const struct boot_info *info)
 	for (uint32_t i = 0; i < info->disk_count; i++) {
 		if (disks[i].mount_path[0] != '\0')
 			mount_disk(&disks[i]);
+	}
+	for (uint32_t i = 0; i < MIN(info->device_count, BOOT_MAX_DEVICES); i++) {
+		if (info->devices[i].virtio_id == VIRTIO_ID_FS)
+			mount_share(&info->devices[i]);
 	}
 }
