@@ -255,7 +255,7 @@ static void add_monitor(struct writer *writer, uint64_t phys)
 		struct elf_program_header header = headers[i];
 
 		if (header.type != ELF_PT_LOAD && header.type != ELF_PT_TLS &&
-			header.type != ELF_PT_GNU_STACK && header.type != ELF_PT_GNU_RELRO)
+			header.type != ELF_PT_GNU_RELRO)
 			continue;
 		if (header.type == ELF_PT_LOAD) {
 			if (header.address < IMAGE_HEAD_END ||
@@ -340,6 +340,14 @@ static void add_payload(struct writer *writer, uint64_t phys)
 		writer->at - start);
 }
 
+/* Linux: no executable stack. Last, as debug/elf's readers take an empty header for one that
+ * holds every address. */
+static void add_stack(struct writer *writer)
+{
+	*add_header(writer) = (struct elf_program_header){
+		.type = ELF_PT_GNU_STACK, .flags = ELF_PF_R | ELF_PF_W, .align = 16};
+}
+
 /* So that `go version -m` and its like read this file as they read the program. */
 static void add_sections(struct writer *writer, uint64_t program_offset, uint64_t program_phys)
 {
@@ -415,6 +423,7 @@ int64_t image_write(const struct image_sources *sources, int fd)
 	program_offset = writer.at;
 	add_payload(&writer, payload_phys);
 	add_notes(&writer);
+	add_stack(&writer);
 	add_sections(&writer, program_offset, payload_phys);
 	writer.head->image.file_bytes = writer.at;
 	write_at(&writer, writer.head, head_bytes, 0);
