@@ -93,7 +93,7 @@ $(BUILD)/image-kernel.elf: $(BUILD)/kernel.elf
 	@objcopy --strip-debug $< $@
 
 IMAGE_NET_SOURCES := $(filter-out $(MONITOR_DISK_SOURCES),$(MONITOR_SOURCES)) monitor/no_disk.c $(HOST_SOURCES)
-IMAGE_PLAIN_SOURCES := $(filter-out $(MONITOR_NET_SOURCES) host/network% host/disk.c host/kvm.c host/machines.c \
+IMAGE_PLAIN_SOURCES := $(filter-out $(MONITOR_NET_SOURCES) host/network% host/disk.c host/kvm.c \
 	host/child.c lib/net_config.c,$(IMAGE_NET_SOURCES)) monitor/no_net.c
 
 $(BUILD)/image-monitor: $(patsubst %,$(BUILD)/host/%.o,$(IMAGE_PLAIN_SOURCES))

@@ -4,14 +4,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "abi/elf.h"
 #include "host/environment.h"
+#include "host/machines.h"
 #include "host/report.h"
 #include "lib/image.h"
 #include "lib/manifest.h"
@@ -332,6 +335,34 @@ static void set_speaker(const char *path)
 	report_set_command(name);
 }
 
+/* For `burrow ps`. Where there is no directory for records, the VM runs without one. */
+static void register_machine(struct options *options)
+{
+	struct machine_record *record;
+	struct machine_handle handle;
+	struct timespec now;
+	size_t used = 0;
+
+	if (machines_register(NULL, options->arguments[0], &handle) != 0)
+		return;
+	record = handle.record;
+	clock_gettime(CLOCK_REALTIME, &now);
+	record->start_time_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	record->control_pid = record->machine_pid = getpid();
+	record->memory_bytes = options->mem_bytes;
+	record->cpus = options->cpus;
+	memcpy(record->platform, "kvm", 4);
+	for (unsigned i = 0; i < options->argument_count && used < sizeof(record->program); i++)
+		used += (size_t)snprintf(record->program + used, sizeof(record->program) - used,
+			"%s%s", i != 0 ? " " : "", options->arguments[i]);
+	used = 0;
+	for (size_t i = 0; i < given.network.ports_text.count && used < sizeof(record->ports); i++)
+		used += (size_t)snprintf(record->ports + used, sizeof(record->ports) - used, "%s%s",
+			i != 0 ? " " : "", given.network.ports_text.items[i]);
+	record->state = MACHINE_RUNNING;
+	options->record_fd = handle.fd;
+}
+
 void built_options(
 	struct machine *machine, const struct image_header *header, int argc, char **argv)
 {
@@ -358,4 +389,5 @@ void built_options(
 	set_arguments(options, argc, argv);
 	set_environment(options);
 	built_start_network(options, &given.network);
+	register_machine(options);
 }
