@@ -44,7 +44,7 @@ monitor/net_fuzz_SOURCES := $(monitor/net_test_SOURCES)
 
 FS_SERVER_SOURCES := monitor/fs_server.c monitor/fs_node.c monitor/fs_names.c \
 	monitor/fs_attributes.c monitor/fs_data.c monitor/fs_directory.c
-MONITOR_SOURCES += $(FS_SERVER_SOURCES) monitor/io_share.c
+MONITOR_SOURCES += $(FS_SERVER_SOURCES) monitor/io_share.c monitor/fs_confine.c
 UNIT_TESTS += monitor/fs_test
 monitor/fs_test_SOURCES := $(FS_SERVER_SOURCES)
 FUZZERS += monitor/fs_fuzz

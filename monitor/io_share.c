@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "monitor/fs_confine.h"
 #include "monitor/fs_server.h"
 #include "monitor/io.h"
 #include "monitor/message.h"
@@ -42,6 +43,7 @@ struct share {
 	struct ring rings[LAYOUT_SHARE_QUEUES];
 	unsigned threads, followers;
 	bool is_watched;
+	bool is_confined; /* the first thread, and so the others that it starts */
 };
 
 static struct share shares[BOOT_MAX_SHARES];
@@ -226,6 +228,10 @@ static void *run(void *argument)
 	if (!request)
 		message_fail(STATUS_MONITOR_FAILED, "memory: no room for a request of -v");
 	pthread_mutex_lock(&share->lock);
+	if (!share->is_confined && !fs_confine(share->root_fd, share->server.read_only) &&
+		share->machine->options.verbose)
+		message_print("-v %s: this host has no landlock to keep to it", share->path);
+	share->is_confined = true;
 	for (;;) {
 		struct ring *ring;
 
