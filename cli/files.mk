@@ -7,7 +7,7 @@ CLI_SOURCES += cli/volume.c
 CLI_SOURCES += cli/check.c cli/check_command.c cli/built_file.c cli/go.c cli/go_environment.c cli/toolexec.c cli/supervisor.c cli/machine_text.c \
 	cli/ps.c cli/logs.c cli/stop.c cli/sample.c cli/stats.c cli/metrics.c
 
-CLI_SOURCES += cli/build.c cli/image_write.c cli/image_inspect.c cli/run_built.c
+CLI_SOURCES += cli/build.c cli/image_write.c cli/image_inspect.c
 
 UNIT_TESTS += cli/cpio_test cli/bundle_test \
 	cli/qemu_bridge_test

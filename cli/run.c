@@ -1,7 +1,6 @@
 /* `burrow run`: a program, or a Go package, in a VM. */
 #include "cli/command.h"
 #include "cli/file_images.h"
-#include "cli/run_built.h"
 #include "cli/session.h"
 
 #define FLAGS_OF_RUN_AND_EXEC                                                                      \
@@ -71,7 +70,6 @@ int run_main(int argc, char **argv)
 	struct file_tree tree;
 
 	options_parse(&options, argc, argv, run_help);
-	run_built(&options);
 	program_open(program, options.program);
 	file_tree_init(&tree, options.files_limit_bytes, options.verbose);
 	file_images_fill(&tree, &options);
