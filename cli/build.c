@@ -44,7 +44,7 @@ const char build_help[] =
 	"  --net NAME=BACKEND as `burrow run --net`, unless the starter says otherwise\n"
 	"  -p [IP:]HOST:GUEST[/udp]  forward a port, by passt; may be repeated\n"
 	"  --ip, --ip6, --mac, --hostname  as `burrow run`\n"
-	"  --verbose, -v      say what is put in\n"
+	"  --verbose          say what is put in\n"
 	"  --help, -h         this text\n"
 	"\n"
 	"Arguments after -- are used when the file is started without any.\n"
@@ -101,7 +101,6 @@ static void parse(struct build *build, int argc, char **argv)
 		{"--mac", FLAG_LIST, &options->network.macs_text, "MAC"},
 		{"--hostname", FLAG_TEXT, &options->network.hostname, "NAME"},
 		{"--verbose", FLAG_SWITCH, &options->verbose, NULL},
-		{"-v", FLAG_SWITCH, &options->verbose, NULL},
 		{NULL, FLAG_SWITCH, NULL, NULL},
 	};
 	int at = flags_parse(flags, argc, argv, build_help);
