@@ -24,10 +24,10 @@ nucleus_end:
 
 	.section .note.burrow, "a"
 	.balign 4
-	.long 7, 72, 1
+	.long 7, 80, 1
 	.asciz "Burrow"
 	.balign 4
-	.long 1			/* version */
+	.long 2			/* version */
 	.long 4096		/* stride */
 	.quad entry
 	.quad cpu_tables
@@ -36,6 +36,7 @@ nucleus_end:
 	.long 0x200, 0x200	/* TSS */
 	.quad entry
 	.quad nucleus_start, nucleus_end
+	.quad cpu_tables	/* what every boot touches ends here */
 
 	.section .data
 	.balign 4096
