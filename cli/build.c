@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/archive.h"
 #include "cli/check.h"
 #include "cli/command.h"
 #include "cli/file_images.h"
@@ -202,13 +203,10 @@ static struct image_bytes make_tree(const struct options *options, const struct 
 
 static struct image_bytes open_archive(const struct options *options)
 {
-	int fd = options->files == NULL ? -1 : open(options->files, O_RDONLY | O_CLOEXEC);
-
 	if (options->files == NULL)
 		return (struct image_bytes){NULL, 0};
-	if (fd < 0)
-		report_fail(STATUS_TOOL_FAILED, "--files %s: %s", options->files, strerror(errno));
-	return map_descriptor(fd, options->files);
+	return map_descriptor(
+		archive_open(options->files, options->files_limit_bytes), options->files);
 }
 
 static struct image_bytes find_sites(const struct program *program)

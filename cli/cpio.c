@@ -1,60 +1,12 @@
 /* cpio "newc" archives: see cli/cpio.h. */
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/cpio.h"
 
 #define HEADER_BYTES   110
 #define NAME_MAX_BYTES 4096
 #define TRAILER        "TRAILER!!!"
-
-void cpio_open(struct cpio_writer *writer, FILE *stream)
-{
-	*writer = (struct cpio_writer){.stream = stream, .next_inode = 1};
-}
-
-int cpio_write_data(struct cpio_writer *writer, const void *data, size_t bytes)
-{
-	if (bytes != 0 && fwrite(data, 1, bytes, writer->stream) != bytes)
-		return -EIO;
-	writer->bytes += bytes;
-	return 0;
-}
-
-int cpio_end_data(struct cpio_writer *writer)
-{
-	return cpio_write_data(writer, "\0\0\0", -writer->bytes % 4);
-}
-
-int cpio_add(struct cpio_writer *writer, const struct cpio_entry *entry)
-{
-	size_t name_bytes = strlen(entry->name) + 1;
-	char header[HEADER_BYTES + 1];
-	int error;
-
-	if (entry->bytes > UINT32_MAX)
-		return -EFBIG;
-	if (name_bytes > NAME_MAX_BYTES)
-		return -ENAMETOOLONG;
-	snprintf(header, sizeof(header),
-		"070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", writer->next_inode++,
-		entry->mode, 0u, 0u, S_ISDIR(entry->mode) ? 2u : 1u,
-		(uint32_t)MIN(entry->mtime, UINT32_MAX), (uint32_t)entry->bytes, 0u, 0u, 0u, 0u,
-		(uint32_t)name_bytes, 0u);
-	error = cpio_write_data(writer, header, HEADER_BYTES);
-	if (error == 0)
-		error = cpio_write_data(writer, entry->name, name_bytes);
-	return error != 0 ? error : cpio_end_data(writer);
-}
-
-int cpio_close(struct cpio_writer *writer)
-{
-	const struct cpio_entry trailer = {.name = TRAILER};
-	int error = cpio_add(writer, &trailer);
-
-	return error == 0 && fflush(writer->stream) != 0 ? -EIO : error;
-}
 
 static int read_field(const uint8_t *header, unsigned index, uint32_t *value)
 {
@@ -100,13 +52,4 @@ int64_t cpio_check(const uint8_t *data, uint64_t bytes)
 			return -EINVAL;
 		at = next;
 	}
-}
-
-int cpio_join(struct cpio_writer *writer, const uint8_t *data, uint64_t bytes)
-{
-	int64_t entries = cpio_check(data, bytes);
-
-	if (entries < 0)
-		return (int)entries;
-	return cpio_write_data(writer, data, (size_t)entries);
 }

@@ -1,16 +1,17 @@
 /* The files a VM begins with: see cli/file_images.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "abi/erofs.h"
-#include "cli/erofs_write.h"
+#include "cli/archive.h"
 #include "cli/built_file.h"
+#include "cli/erofs_write.h"
 #include "cli/file_images.h"
-#include "cli/pack.h"
 #include "host/alloc.h"
 #include "host/report.h"
 
@@ -157,18 +158,14 @@ static int open_own_tree(const struct options *options)
 
 void file_images_open(struct file_images *files, const struct options *options)
 {
-	struct pack pack;
 	int fd;
 
 	*files = (struct file_images){.archive_fd = -1};
 	append(files, open_own_tree(options));
 	if (options->rootfs != NULL && (fd = open_if_image(options->rootfs)) >= 0)
 		append(files, fd);
-	if (options->files != NULL) {
-		pack_open(&pack, options->files_limit_bytes, options->verbose);
-		pack_archive(&pack, options->files);
-		files->archive_fd = pack_close(&pack);
-	}
+	if (options->files != NULL)
+		files->archive_fd = archive_open(options->files, options->files_limit_bytes);
 }
 
 void file_images_fill(struct file_tree *tree, const struct options *options)

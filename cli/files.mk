@@ -1,6 +1,6 @@
 CLI_SOURCES += cli/main.c cli/run.c cli/exec.c cli/doctor.c cli/help.c cli/session.c \
 	cli/options.c cli/flags.c cli/program.c cli/install.c \
-	cli/pack.c cli/cpio.c cli/bundle.c \
+	cli/archive.c cli/cpio.c cli/bundle.c \
 	cli/launch_kvm.c cli/launch_qemu.c cli/qemu_bridge.c
 CLI_SOURCES += cli/volume.c
 
